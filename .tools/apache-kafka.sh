@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# One node of Apache Kafka (KRaft) on this machine, for the tests that must not trust the embedded broker alone.
+#
+#   apache-kafka.sh start DIR    fetches the server (once), starts it with its data in DIR, prints its bootstrap address when it is ready
+#   apache-kafka.sh stop DIR     stops it
+#   apache-kafka.sh checksums    writes jars.sha256 anew, after a change of pom.xml
+#
+# Needs Java 17 or newer. The jars come through Maven, with whatever mirror it is configured for, or without Maven from
+# MAVEN_REPOSITORY (default Maven Central) by curl; either way they must match jars.sha256.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+jars=$here/../.bin/apache-kafka
+java=${JAVA_HOME:+$JAVA_HOME/bin/}java
+
+checksum() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+complete() { (cd "$jars" && checksum -c "$here/apache-kafka/jars.sha256") >/dev/null 2>&1; }
+
+fetch_with_maven() {
+  mvn --quiet --batch-mode --file "$here/apache-kafka/pom.xml" dependency:copy-dependencies \
+    -DincludeScope=runtime -Dmdep.useRepositoryLayout=true -DoutputDirectory="$jars" >&2
+}
+
+fetch_with_curl() {
+  local base=${MAVEN_REPOSITORY:-https://repo1.maven.org/maven2}
+  awk -v base="$base" -v jars="$jars" '{ printf "url = \"%s/%s\"\noutput = \"%s/%s\"\n", base, $2, jars, $2 }' "$here/apache-kafka/jars.sha256" |
+    curl --fail --silent --show-error --location --retry 3 --create-dirs --config -
+}
+
+fetch() {
+  complete && return
+  rm -rf "$jars" && mkdir -p "$jars"
+  echo "fetching Apache Kafka into $jars" >&2
+  if command -v mvn >/dev/null; then fetch_with_maven; else fetch_with_curl; fi
+  complete || { echo "the jars differ from $here/apache-kafka/jars.sha256" >&2; exit 1; }
+}
+
+# free_port prints a port nobody listens on, below the range that clients are given theirs from.
+free_port() {
+  local port
+  while port=$((20000 + RANDOM % 12000)); (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}
+
+start() {
+  local dir=$1 port controller
+  "$java" -version >/dev/null 2>&1 || { echo "Java 17 or newer is needed" >&2; exit 1; }
+  fetch
+  mkdir -p "$dir" && dir=$(cd "$dir" && pwd)
+  port=$(free_port)
+  controller=$(free_port)
+  cat >"$dir/server.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:$controller
+log.dirs=$dir/data
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=5
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+PROPERTIES
+  local classpath
+  classpath=$(find "$jars" -name '*.jar' | paste -sd: -)
+  : >"$dir/server.log"
+  [ -e "$dir/data" ] || "$java" -cp "$classpath" kafka.tools.StorageTool format -t Y29mZmVlYnVkZHktdGVzdA -c "$dir/server.properties" >>"$dir/server.log" 2>&1
+  nohup "$java" -Xmx512m -Dlog4j2.level=INFO -cp "$classpath" kafka.Kafka "$dir/server.properties" >>"$dir/server.log" 2>&1 </dev/null &
+  echo $! >"$dir/pid"
+  for _ in $(seq 300); do
+    if grep -q 'Kafka Server started' "$dir/server.log"; then
+      echo "127.0.0.1:$port"
+      return
+    fi
+    kill -0 "$(cat "$dir/pid")" 2>/dev/null || break
+    sleep 0.2
+  done
+  echo "Apache Kafka did not start:" >&2
+  tail -30 "$dir/server.log" >&2
+  stop "$dir"
+  exit 1
+}
+
+stop() {
+  local pid
+  pid=$(cat "$1/pid" 2>/dev/null) || return 0
+  kill "$pid" 2>/dev/null || true
+  for _ in $(seq 100); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -9 "$pid" 2>/dev/null || true
+  rm -f "$1/pid"
+}
+
+checksums() {
+  rm -rf "$jars" && mkdir -p "$jars" && fetch_with_maven
+  (cd "$jars" && find . -name '*.jar' | sed 's|^\./||' | LC_ALL=C sort | while read -r jar; do checksum "$jar"; done) >"$here/apache-kafka/jars.sha256"
+}
+
+case "${1-} $#" in
+'start 2' | 'stop 2') "$1" "$2" ;;
+'checksums 1') checksums ;;
+*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+esac

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Are the generated files those of their sources, and can programs of the last release still read our messages?
+set -euo pipefail
+cd "$(dirname "$0")/../proto"
+buf=../.bin/buf
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+
+$buf lint
+$buf format --diff --exit-code
+$buf breaking --against baseline.binpb
+$buf generate --output "$fresh"
+diff --recursive gen "$fresh/gen" || { echo 'proto/gen is not what the .proto files generate: make generate' >&2; exit 1; }

@@ -1,0 +1,66 @@
+# Needs Go, git and make; everything else is fetched, pinned, into .bin/. What a target does in more than a line is in .tools/.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset smoke test test-kafka test-browser cover lint drift tidy-check generate baseline fmt bench
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: .bin/local ## Play a coffee run in your browser: the whole product on this machine, Ctrl-C stops it
+	@exec .bin/local up
+
+demo-reset: .bin/local ## Forget what was played in the demo
+	@exec .bin/local reset
+
+smoke: .bin/local ## Start everything, play one run as three people, print what they read
+	@exec .bin/local smoke
+
+test: .bin/gotestsum ## Run every test of the workspace
+	@.tools/test.sh
+
+test-kafka: .bin/gotestsum ## Run the bus suite on Apache Kafka (needs Java 17)
+	@.tools/test-kafka.sh
+
+test-browser: .bin/gotestsum ## Run the browser test alone (needs Chromium)
+	@GOTESTSUM_FORMAT=testname .tools/gotest.sh browser -run '^TestBrowser' ./deploy/local/e2e/...
+
+cover: ## Print the coverage of the last `make test`; at least 80 %
+	@.tools/cover.sh
+
+lint: .bin/golangci-lint ## Run the linters
+	.bin/golangci-lint run $(folders)
+
+drift: .bin/buf .bin/protoc-gen-go ## Check generated files and the messages' compatibility
+	@.tools/drift.sh
+
+tidy-check: ## Check that every go.mod is tidy
+	@.tools/modules.sh go mod tidy -diff
+
+generate: .bin/buf .bin/protoc-gen-go ## Write generated files anew
+	cd proto && ../.bin/buf generate
+
+baseline: .bin/buf ## At a release: later messages must be compatible with today's
+	cd proto && ../.bin/buf build --output baseline.binpb
+
+fmt: .bin/golangci-lint .bin/buf ## Format Go and protobuf
+	.bin/golangci-lint fmt $(folders)
+	cd proto && ../.bin/buf format --write
+
+bench: ## Measure what docs/performance.md states
+	go run ./deploy/local/bench
+
+folders = $$(.tools/modules.sh | sed 's|.*|./&/...|')
+
+# The local stack is built rather than `go run`, which would leave it behind when make itself is stopped by a signal.
+.PHONY: .bin/local
+.bin/local:
+	@go build -o $@ ./deploy/local
+
+# The generator is the one of the runtime in go.mod.
+.bin/protoc-gen-go: proto/go.mod
+	go -C proto build -o ../$@ google.golang.org/protobuf/cmd/protoc-gen-go
+	@touch $@
+
+# Each tool is a module of its own: resolved with what its authors tested it with, apart from the product's dependencies.
+.bin/%: .tools/%/go.mod
+	GOWORK=off go -C .tools/$* build -o ../../$@ tool
+	@touch $@

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package stack
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup keeps Ctrl-C from reaching the services directly: the stack stops them in order.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func startLocked(cmd *exec.Cmd) error { return cmd.Start() }

@@ -1,0 +1,2 @@
+DROP TABLE fairness.outbox;
+DROP TABLE fairness.consumer_position;

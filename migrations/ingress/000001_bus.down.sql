@@ -1,0 +1,1 @@
+DROP TABLE ingress.consumer_position;

@@ -1,0 +1,2 @@
+DROP TABLE ingress.pause;
+DROP TABLE ingress.delivery;

@@ -1,0 +1,2 @@
+DROP TABLE reminder.outbox;
+DROP TABLE reminder.consumer_position;

@@ -1,0 +1,3 @@
+DROP TABLE reminder.timer;
+DROP TABLE reminder.run;
+DROP TABLE reminder.channel;

@@ -1,0 +1,2 @@
+DROP TABLE runs.outbox;
+DROP TABLE runs.consumer_position;

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// KafkaConfig says how StartKafka runs its broker.
+type KafkaConfig struct {
+	// Dir keeps topics, records and group offsets between starts; "" keeps them in memory.
+	Dir string
+	// Port is what to listen on (127.0.0.1 only) if it is free; 0 or taken: a free one.
+	Port int
+}
+
+// Kafka is a broker inside this process that speaks Kafka's protocol. It has one node and creates no topic by itself.
+type Kafka struct {
+	Bootstrap string         // host:port
+	Cluster   *kfake.Cluster // for faults and for looking inside
+}
+
+// StartKafka starts a broker. What Dir holds is complete after Stop; a kill may lose what was written last.
+func StartKafka(_ context.Context, cfg KafkaConfig) (*Kafka, error) {
+	options := []kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID("coffeebuddy")}
+	if cfg.Dir != "" {
+		options = append(options, kfake.DataDir(cfg.Dir))
+	}
+	if cfg.Port != 0 {
+		port, err := freePort(cfg.Port)
+		if err != nil {
+			return nil, fmt.Errorf("kafka port: %w", err)
+		}
+		options = append(options, kfake.Ports(port))
+	}
+	cluster, err := kfake.NewCluster(options...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	return &Kafka{Bootstrap: cluster.ListenAddrs()[0], Cluster: cluster}, nil
+}
+
+// Stop ends the broker; connections are cut off.
+func (k *Kafka) Stop() error {
+	k.Cluster.Close()
+	return nil
+}

@@ -1,0 +1,112 @@
+package ledger
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// ErrNobody means that no candidate is left: nobody ordered, or everybody who did declined.
+var ErrNobody = errors.New("nobody is left to run")
+
+// Policy chooses who runs.
+type Policy interface {
+	// Choose returns the same choice for the same request, or [ErrNobody].
+	Choose(Request) (Choice, error)
+}
+
+// Request is one run in want of a runner.
+type Request struct {
+	RunID uuid.UUID
+	// Orders counts the cups of everybody with an active order.
+	Orders map[UserID]int
+	// Declined are out of the question for this run.
+	Declined []UserID
+	// Volunteers put themselves forward for this run, with or without an order.
+	Volunteers []UserID
+	// Window is the channel's fairness window, in runs.
+	Window int
+	// Ledger is the channel's without this run: a choice made again must not count the entry of the first.
+	Ledger Ledger
+}
+
+// Choice is a runner, and why.
+type Choice struct {
+	Runner UserID
+	Explanation
+}
+
+// Explanation holds the numbers behind a choice, before the run is booked; others put them into words.
+type Explanation struct {
+	Rule Rule
+	// Standing is the runner's.
+	Standing Standing
+	// RunsSinceServed counts the channel's runs since the one the runner last ran. No meaning if Standing.Served is 0.
+	RunsSinceServed int
+	// Window is the fairness window that was used, in runs.
+	Window int
+	// RunnerUp is who would be chosen if the runner declined. Empty: nobody.
+	RunnerUp UserID
+	// Ranking lists all who were considered, the runner first.
+	Ranking []Candidate
+}
+
+// Candidate is someone considered, with their numbers.
+type Candidate struct {
+	User     UserID
+	Standing Standing
+}
+
+// Rule is what set the runner apart from the next in the ranking.
+type Rule int
+
+const (
+	// OnlyCandidate had no competitor: alone, the others declined, or the other one ran last.
+	OnlyCandidate Rule = iota + 1
+	// OnlyVolunteer was the only one to put themselves forward.
+	OnlyVolunteer
+	// RestedDebtor owes the most of those who owe half a run and rested, or owe a whole run.
+	RestedDebtor
+	// LowestBalance owes the most, or has the least to their credit.
+	LowestBalance
+	// ServedLongestAgo is level with the next, and ran longer ago, or never.
+	ServedLongestAgo
+	// Draw is level with the next in everything, and was drawn.
+	Draw
+)
+
+// candidates returns, in no particular order, the volunteers, if there are any; else those who ordered,
+// without the channel's previous runner unless nobody else is left. People who declined are never among them.
+func (r Request) candidates() []Candidate {
+	pool := make(map[UserID]bool)
+	for _, user := range r.Volunteers {
+		pool[user] = true
+	}
+	r.dropDeclined(pool)
+	if len(pool) == 0 {
+		for user := range r.Orders {
+			pool[user] = true
+		}
+		r.dropDeclined(pool)
+		if len(pool) > 1 {
+			delete(pool, r.Ledger.previous())
+		}
+	}
+	candidates := make([]Candidate, 0, len(pool))
+	for user := range pool {
+		candidates = append(candidates, Candidate{user, r.Ledger.Standings[user]})
+	}
+	return candidates
+}
+
+func (r Request) dropDeclined(pool map[UserID]bool) {
+	maps.DeleteFunc(pool, func(user UserID, _ bool) bool { return slices.Contains(r.Declined, user) })
+}
+
+// without returns the request as it would be if user declined as well.
+func (r Request) without(user UserID) Request {
+	r.Declined = append(slices.Clone(r.Declined), user)
+	return r
+}

@@ -1,0 +1,66 @@
+// Package app puts the service ingress together: the only one that knows Slack.
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/pkg/service"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/delivery"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/events"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/people"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slack"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slackhttp"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/store"
+)
+
+// Build registers the parts of ingress. It connects to nothing.
+func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
+	db, err := postgres.Open(cfg.Postgres, store.Role, rt.Telemetry)
+	if err != nil {
+		return err
+	}
+	rt.Defer("postgres", db.Close)
+	client, err := bus.Connect(cfg.Kafka, rt.Name, rt.Telemetry)
+	if err != nil {
+		return err
+	}
+	rt.Defer("kafka", client.Close)
+	web, err := slack.New(cfg.Slack, rt.Telemetry)
+	if err != nil {
+		return err
+	}
+
+	known := store.New(db, delivery.Lease)
+	directory := people.New(known, web, rt.Log, time.Now)
+	sender, err := delivery.NewSender(known, web, directory, client, rt.Telemetry, time.Now)
+	if err != nil {
+		return err
+	}
+	consumer, err := client.NewConsumer(db, bus.ConsumerConfig{
+		Group: "ingress", Schema: store.Schema, Subscriptions: events.Subscriptions(known, sender),
+	})
+	if err != nil {
+		return err
+	}
+	door := &slackhttp.Server{
+		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: known, People: directory, Slack: web,
+		Telemetry: rt.Telemetry, Now: time.Now,
+	}
+	handler, err := door.Handler()
+	if err != nil {
+		return err
+	}
+	rt.Handle("/slack/", handler)
+
+	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Migration) })
+	rt.Check("kafka", client.Check)
+	rt.Check("slack", web.Check)
+	rt.Check("consumer", consumer.Check)
+
+	rt.Go("deliveries", sender.Run)
+	rt.Go("consumer", consumer.Run)
+	return nil
+}

@@ -1,0 +1,15 @@
+package app
+
+import (
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slack"
+)
+
+// Config is what ingress reads from its environment, beside what every service does.
+type Config struct {
+	Postgres       postgres.Config
+	Kafka          bus.Config
+	Slack          slack.Config
+	SigningSecrets []string `env:"SLACK_SIGNING_SECRET" required:"true" secret:"true" example:"8f742231b10e8888abcd99yyyzzz85a5" desc:"Signing secret of the Slack app; two, with a comma between, while it is being changed"`
+}

@@ -1,0 +1,50 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
+)
+
+// render puts the claim into words, in as many messages as it takes.
+func (s *Sender) render(ctx context.Context, c *Claim, now time.Time) []message.Message {
+	run := c.Run
+	names := message.Names(s.people.Names(ctx, c.WorkspaceID, mentioned(run, c.Event)))
+	switch c.Kind {
+	case Card:
+		return []message.Message{message.Card(run, names, c.Ref)}
+	case Summary:
+		return []message.Message{message.Summary(run, names)}
+	case List:
+		return message.RunnerList(run, c.Settings, names)
+	case Reminder:
+		return message.Reminder(run, names, now)
+	case Notice:
+		return []message.Message{message.Abandoned(c.ChannelID)}
+	case Answer:
+		if placed := c.Event.GetOrderPlaced(); placed != nil {
+			return []message.Message{message.UsualOrdered(c.Event.GetRun(), placed.GetUserId())}
+		}
+		return []message.Message{message.Rejection(c.Event, names)}
+	}
+	return nil
+}
+
+// mentioned lists who a message may have to name, the most likely first.
+func mentioned(run *runv1.Run, event *runv1.RunEvent) []string {
+	var ids []string
+	for _, r := range []*runv1.Run{run, event.GetRun()} {
+		if r == nil {
+			continue
+		}
+		a := r.GetAssignment()
+		ids = append(ids, r.GetInitiatorId(), a.GetRunnerId(), a.GetExplanation().GetRunnerUpId(), a.GetPreviousRunnerId(), a.GetOfferedById())
+		for _, order := range r.GetOrders() {
+			ids = append(ids, order.GetUserId())
+		}
+		ids = append(ids, r.GetVolunteerIds()...)
+	}
+	return ids
+}

@@ -1,0 +1,138 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	slackgo "github.com/slack-go/slack"
+)
+
+const (
+	membershipFresh = 5 * time.Minute
+	mostRemembered  = 50_000
+)
+
+// identity is who the token belongs to.
+type identity struct{ workspaceID, botUserID string }
+
+// Workspace returns the id of the workspace the app is installed in. Slack is asked until it answers once, or ctx ends.
+func (c *Client) Workspace(ctx context.Context) (string, error) {
+	us, err := c.whoAmI(ctx)
+	return us.workspaceID, err
+}
+
+// BotUser returns the user id of the bot, asked for like the workspace.
+func (c *Client) BotUser(ctx context.Context) (string, error) {
+	us, err := c.whoAmI(ctx)
+	return us.botUserID, err
+}
+
+func (c *Client) whoAmI(ctx context.Context) (identity, error) {
+	c.mu.Lock()
+	us := c.us
+	c.mu.Unlock()
+	if us != nil {
+		return *us, nil
+	}
+	found, err := backoff.Retry(ctx, func() (identity, error) {
+		us, err := c.authTest(ctx)
+		var e *Error
+		if errors.As(err, &e) && e.Class == Limited {
+			return us, errors.Join(backoff.RetryAfter(int(e.RetryAfter.Seconds())), err)
+		}
+		return us, err
+	}, backoff.WithMaxElapsedTime(0))
+	if err != nil {
+		return identity{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.us = &found
+	return found, nil
+}
+
+func (c *Client) authTest(ctx context.Context) (us identity, err error) {
+	err = c.call(ctx, "auth.test", func(ctx context.Context) error {
+		answer, err := c.api.AuthTestContext(ctx)
+		if err != nil {
+			return err
+		}
+		if answer.TeamID == "" {
+			return errors.New("no team in the answer")
+		}
+		us = identity{answer.TeamID, answer.UserID}
+		return nil
+	})
+	return us, err
+}
+
+// Check is ingress's readiness towards Slack: the workspace is known, and the token was not refused lately.
+// Slack being slow or away for a while is no reason to be taken out of service.
+func (c *Client) Check(ctx context.Context) error {
+	c.mu.Lock()
+	us := c.us
+	c.mu.Unlock()
+	if us != nil && !c.refused.Load() {
+		return nil
+	}
+	found, err := c.authTest(ctx)
+	if err == nil && us == nil {
+		c.mu.Lock()
+		c.us = &found
+		c.mu.Unlock()
+	}
+	return err
+}
+
+// InChannel reports whether the bot can post in a channel. A yes is remembered for a while; a no is not,
+// for the next thing that happens is that someone invites it.
+func (c *Client) InChannel(ctx context.Context, channelID string) (bool, error) {
+	c.mu.Lock()
+	learned, known := c.channels[channelID]
+	c.mu.Unlock()
+	if known && time.Since(learned) < membershipFresh {
+		return true, nil
+	}
+	var in bool
+	err := c.call(ctx, "conversations.info", func(ctx context.Context) error {
+		channel, err := c.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: channelID})
+		if err != nil {
+			return err
+		}
+		in = (channel.IsMember || channel.IsIM) && !channel.IsArchived
+		return nil
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch code := CodeOf(err); {
+	case code == "channel_not_found" || code == "not_in_channel": // a private channel we are not in
+		in, err = false, nil
+	case err != nil:
+		return false, err
+	}
+	delete(c.channels, channelID)
+	if in {
+		if len(c.channels) >= mostRemembered {
+			clear(c.channels)
+		}
+		c.channels[channelID] = time.Now()
+	}
+	return in, nil
+}
+
+// Left forgets that the bot was in a channel.
+func (c *Client) Left(channelID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.channels, channelID)
+}
+
+// OpenView opens a modal for whoever's click triggerID came with, at most 3 s ago.
+func (c *Client) OpenView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) error {
+	return c.call(ctx, "views.open", func(ctx context.Context) error {
+		_, err := c.api.OpenViewContext(ctx, triggerID, view)
+		return err
+	})
+}

@@ -1,0 +1,81 @@
+package slackhttp
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+)
+
+// observer gives each request a span, a correlation id and its place in the metrics.
+type observer struct {
+	tel     *telemetry.Telemetry
+	count   metric.Int64Counter
+	latency metric.Float64Histogram
+}
+
+func newObserver(tel *telemetry.Telemetry) (*observer, error) {
+	count, err := tel.Meter.Int64Counter("requests_total", metric.WithDescription("Requests from Slack by type and result."))
+	if err != nil {
+		return nil, fmt.Errorf("metric: %w", err)
+	}
+	latency, err := tel.Meter.Float64Histogram("request_latency_seconds", metric.WithUnit("s"),
+		metric.WithDescription("Time from a request of Slack to its acknowledgement."))
+	if err != nil {
+		return nil, fmt.Errorf("metric: %w", err)
+	}
+	return &observer{tel: tel, count: count, latency: latency}, nil
+}
+
+func (o *observer) requests(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		started := time.Now()
+		req := c.Request()
+		kind := strings.TrimPrefix(c.Path(), "/slack/")
+		ctx := telemetry.Extract(req.Context(), map[string]string{"traceparent": req.Header.Get("traceparent"), "tracestate": req.Header.Get("tracestate")})
+		ctx, span := o.tel.Tracer.Start(ctx, "POST "+c.Path(), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+			attribute.String("http.request.method", http.MethodPost), attribute.String("http.route", c.Path())))
+		defer span.End()
+		ctx = telemetry.WithCorrelation(ctx, correlationID(req.Header, span.SpanContext().TraceID().String()))
+		c.SetRequest(req.WithContext(ctx))
+		err := next(c)
+		if err != nil {
+			c.Error(err) // answer now, so that status and time are known
+		}
+		status := c.Response().Status
+		span.SetAttributes(attribute.Int("http.response.status_code", status))
+		result := "ok"
+		switch {
+		case status >= http.StatusInternalServerError:
+			result = "error"
+			span.SetStatus(codes.Error, http.StatusText(status))
+		case status >= http.StatusBadRequest:
+			result = "refused"
+		}
+		labels := metric.WithAttributes(attribute.String("type", kind))
+		o.latency.Record(ctx, time.Since(started).Seconds(), labels)
+		o.count.Add(ctx, 1, labels, metric.WithAttributes(attribute.String("result", result)))
+		return nil
+	}
+}
+
+var correlationForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+
+// correlationID takes the first usable header, else the trace id.
+func correlationID(header http.Header, traceID string) string {
+	for _, name := range []string{"X-Correlation-ID", "X-Slack-Request-Id", "X-Request-Id"} {
+		if id := header.Get(name); correlationForm.MatchString(id) {
+			return id
+		}
+	}
+	return traceID
+}

@@ -1,0 +1,159 @@
+// Package store keeps runs and their timers in the schema reminder. It is the only package here that knows SQL.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/reminder"
+)
+
+// Schema is where the tables are, Migration the version that this code needs.
+const (
+	Schema    = "reminder"
+	Migration = 2
+)
+
+// Channel is what is known of a channel.
+type Channel struct {
+	WorkspaceID, ChannelID string
+	Epoch                  uint64
+	SettingsVersion        uint64
+	Reminders              bool
+}
+
+// Run is the newest snapshot of a run, with the timers it has now.
+type Run struct {
+	ID                     uuid.UUID
+	WorkspaceID, ChannelID string
+	Epoch, Version         uint64
+	PickupAt               time.Time
+	Snapshot               []byte // coffeebuddy.run.v1.Run
+	CorrelationID          string
+	Trace                  string // W3C trace context, as JSON
+	Timers                 []reminder.Timer
+}
+
+// Due is a timer that is due, with what is known now.
+type Due struct {
+	Timer         reminder.Timer
+	Run           Run
+	RemindersOn   bool
+	ChannelsEpoch uint64
+}
+
+// A higher epoch voids what was known of the channel; of the same epoch the newer settings count. The rows are taken in
+// the order of the arrays, which is the same for everybody, and stay locked until the transaction ends.
+const saveChannels = `
+INSERT INTO reminder.channel AS c (workspace_id, channel_id, epoch, settings_version, reminders)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[])
+ON CONFLICT (workspace_id, channel_id) DO UPDATE SET
+	epoch = greatest(c.epoch, excluded.epoch),
+	settings_version = CASE WHEN excluded.epoch > c.epoch THEN excluded.settings_version ELSE greatest(c.settings_version, excluded.settings_version) END,
+	reminders = CASE WHEN (excluded.epoch, excluded.settings_version) >= (c.epoch, c.settings_version) THEN excluded.reminders ELSE c.reminders END
+`
+
+const purgeLowerEpochs = `
+DELETE FROM reminder.run r USING reminder.channel c, unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id)
+WHERE (c.workspace_id, c.channel_id) = (k.workspace_id, k.channel_id)
+  AND (r.workspace_id, r.channel_id) = (c.workspace_id, c.channel_id) AND r.epoch < c.epoch`
+
+// State is applied only if it is newer, and of the channel's present epoch.
+const saveRuns = `
+INSERT INTO reminder.run AS r (run_id, workspace_id, channel_id, epoch, version, pickup_at, snapshot, correlation_id, trace)
+SELECT n.run_id, n.workspace_id, n.channel_id, n.epoch, n.version, n.pickup_at, n.snapshot, n.correlation_id, n.trace::jsonb
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::bytea[], $8::text[], $9::text[])
+	AS n(run_id, workspace_id, channel_id, epoch, version, pickup_at, snapshot, correlation_id, trace)
+JOIN reminder.channel c ON (c.workspace_id, c.channel_id, c.epoch) = (n.workspace_id, n.channel_id, n.epoch)
+ON CONFLICT (run_id) DO UPDATE SET
+	epoch = excluded.epoch, version = excluded.version, pickup_at = excluded.pickup_at, snapshot = excluded.snapshot,
+	correlation_id = excluded.correlation_id, trace = excluded.trace
+WHERE (excluded.epoch, excluded.version) > (r.epoch, r.version)
+RETURNING run_id`
+
+const dropTimers = `DELETE FROM reminder.timer WHERE run_id = ANY ($1::uuid[]) AND fired_at IS NULL`
+
+// A timer that has fired stays so: the same assignment is reminded once, whatever moves.
+const addTimers = `
+INSERT INTO reminder.timer (run_id, kind, assignment_no, due_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::timestamptz[])
+ON CONFLICT DO NOTHING`
+
+// Save applies channels and runs, each sorted by the caller and at most once per channel and run, and re-arms the
+// timers of the runs that were news.
+func Save(ctx context.Context, tx *postgres.Tx, channels []Channel, runs []Run) error {
+	var workspaces, names []string
+	var epochs, versions []int64
+	var reminders []bool
+	for _, c := range channels {
+		workspaces, names = append(workspaces, c.WorkspaceID), append(names, c.ChannelID)
+		epochs, versions = append(epochs, int64(c.Epoch)), append(versions, int64(c.SettingsVersion))
+		reminders = append(reminders, c.Reminders)
+	}
+	if _, err := tx.Pgx().Exec(ctx, saveChannels, workspaces, names, epochs, versions, reminders); err != nil {
+		return err
+	}
+	if _, err := tx.Pgx().Exec(ctx, purgeLowerEpochs, workspaces, names); err != nil {
+		return err
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	news, err := saveNews(ctx, tx, runs)
+	if err != nil || len(news) == 0 {
+		return err
+	}
+	if _, err := tx.Pgx().Exec(ctx, dropTimers, news); err != nil {
+		return err
+	}
+	return arm(ctx, tx, news, runs)
+}
+
+func saveNews(ctx context.Context, tx *postgres.Tx, runs []Run) ([][16]byte, error) {
+	var ids [][16]byte
+	var workspaces, channels, correlations, traces []string
+	var epochs, versions []int64
+	var pickups []time.Time
+	var snapshots [][]byte
+	for _, r := range runs {
+		ids = append(ids, r.ID)
+		workspaces, channels = append(workspaces, r.WorkspaceID), append(channels, r.ChannelID)
+		epochs, versions = append(epochs, int64(r.Epoch)), append(versions, int64(r.Version))
+		pickups, snapshots = append(pickups, r.PickupAt), append(snapshots, r.Snapshot)
+		correlations, traces = append(correlations, r.CorrelationID), append(traces, r.Trace)
+	}
+	rows, err := tx.Pgx().Query(ctx, saveRuns, ids, workspaces, channels, epochs, versions, pickups, snapshots, correlations, traces)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[[16]byte])
+}
+
+func arm(ctx context.Context, tx *postgres.Tx, news [][16]byte, runs []Run) error {
+	isNews := make(map[uuid.UUID]bool, len(news))
+	for _, id := range news {
+		isNews[id] = true
+	}
+	var ids [][16]byte
+	var kinds []string
+	var numbers []int32
+	var dues []time.Time
+	for _, r := range runs {
+		if !isNews[r.ID] {
+			continue
+		}
+		for _, t := range r.Timers {
+			ids, kinds = append(ids, r.ID), append(kinds, string(t.Kind))
+			numbers, dues = append(numbers, int32(t.AssignmentNo)), append(dues, t.DueAt)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := tx.Pgx().Exec(ctx, addTimers, ids, kinds, numbers, dues)
+	return err
+}

@@ -1,0 +1,28 @@
+module github.com/coffeebuddy/coffeebuddy/services/runs
+
+go 1.26.0
+
+require (
+	github.com/coffeebuddy/coffeebuddy/migrations v0.0.0
+	github.com/coffeebuddy/coffeebuddy/pkg v0.0.0
+	github.com/coffeebuddy/coffeebuddy/pkg/testkit v0.0.0
+	github.com/coffeebuddy/coffeebuddy/proto v0.0.0
+)
+
+require (
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/pgx/v5 v5.12.0 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)
+
+replace (
+	github.com/coffeebuddy/coffeebuddy/migrations => ../../migrations
+	github.com/coffeebuddy/coffeebuddy/pkg => ../../pkg
+	github.com/coffeebuddy/coffeebuddy/pkg/testkit => ../../pkg/testkit
+	github.com/coffeebuddy/coffeebuddy/proto => ../../proto
+)

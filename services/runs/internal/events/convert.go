@@ -1,0 +1,290 @@
+package events
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
+	fairnessv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/fairness/v1"
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/proto/topic"
+	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
+)
+
+// fromCommand returns the command's id and what it asks. An id that is no UUID, or no channel, is an error: the edge is broken.
+func fromCommand(c *commandv1.Command) (uuid.UUID, run.Command, error) {
+	id, err := uuid.Parse(c.Id)
+	if err != nil {
+		return uuid.Nil, run.Command{}, fmt.Errorf("command id: %w", err)
+	}
+	if c.WorkspaceId == "" || c.ChannelId == "" {
+		return uuid.Nil, run.Command{}, fmt.Errorf("command %s: no channel", id)
+	}
+	return id, run.Command{
+		Channel:       run.ChannelID{Workspace: c.WorkspaceId, Channel: c.ChannelId},
+		Actor:         run.Actor{User: run.UserID(c.GetActor().GetUserId()), WorkspaceAdmin: c.GetActor().GetWorkspaceAdmin()},
+		CorrelationID: c.CorrelationId,
+		IssuedAt:      fromTimestamp(c.IssuedAt),
+		ExpiresAt:     fromTimestamp(c.ExpiresAt),
+		Want:          wanted(c),
+	}, nil
+}
+
+// wanted is nil for a kind that this release does not know, and for one whose run id is none.
+func wanted(c *commandv1.Command) run.Want {
+	id := func(text string) (uuid.UUID, bool) {
+		id, err := uuid.Parse(text)
+		return id, err == nil && id != uuid.Nil
+	}
+	switch w := c.What.(type) {
+	case *commandv1.Command_StartRun:
+		if named, ok := id(w.StartRun.RunId); ok {
+			return run.StartRun{ID: named, Pickup: fromTimestamp(w.StartRun.PickupAt), Place: w.StartRun.Place}
+		}
+	case *commandv1.Command_PlaceOrder:
+		if named, ok := id(w.PlaceOrder.RunId); ok {
+			return run.PlaceOrder{Run: named, Drink: w.PlaceOrder.Drink, Quantity: w.PlaceOrder.Quantity, Remember: w.PlaceOrder.RememberAsUsual}
+		}
+	case *commandv1.Command_PlaceUsual:
+		if named, ok := id(w.PlaceUsual.RunId); ok {
+			return run.PlaceUsual{Run: named}
+		}
+	case *commandv1.Command_WithdrawOrder:
+		if named, ok := id(w.WithdrawOrder.RunId); ok {
+			return run.WithdrawOrder{Run: named}
+		}
+	case *commandv1.Command_CloseRun:
+		if named, ok := id(w.CloseRun.RunId); ok || w.CloseRun.RunId == "" {
+			return run.CloseRun{Run: named}
+		}
+	case *commandv1.Command_CancelRun:
+		if named, ok := id(w.CancelRun.RunId); ok || w.CancelRun.RunId == "" {
+			return run.CancelRun{Run: named}
+		}
+	case *commandv1.Command_AbandonRun:
+		if named, ok := id(w.AbandonRun.RunId); ok {
+			return run.AbandonRun{Run: named}
+		}
+	}
+	return nil
+}
+
+// kindOf names the command's oneof case; empty for a kind from a newer release.
+func kindOf(c *commandv1.Command) string {
+	m := c.ProtoReflect()
+	if field := m.WhichOneof(m.Descriptor().Oneofs().ByName("what")); field != nil {
+		return string(field.Name())
+	}
+	return ""
+}
+
+// typedIn is the text that the command's author had typed, to be quoted back to them.
+func typedIn(c *commandv1.Command) string {
+	switch w := c.What.(type) {
+	case *commandv1.Command_StartRun:
+		return w.StartRun.Place
+	case *commandv1.Command_PlaceOrder:
+		return w.PlaceOrder.Drink
+	}
+	return ""
+}
+
+// answer is fairness's answer to the question who runs.
+type answer struct {
+	channel     run.ChannelID
+	epoch       uint64
+	run         uuid.UUID
+	no          uint32
+	runner      run.UserID // empty: nobody is left
+	explanation []byte
+}
+
+func fromAnswer(e *fairnessv1.FairnessEvent) (answer, error) {
+	a := answer{
+		channel: run.ChannelID{Workspace: e.WorkspaceId, Channel: e.ChannelId},
+		epoch:   e.Epoch, no: e.AssignmentNo,
+	}
+	var err error
+	if a.run, err = uuid.Parse(e.RunId); err != nil {
+		return answer{}, fmt.Errorf("fairness event %s: run id: %w", e.Id, err)
+	}
+	chosen, ok := e.What.(*fairnessv1.FairnessEvent_RunnerChosen)
+	if !ok {
+		return a, nil
+	}
+	a.runner = run.UserID(chosen.RunnerChosen.RunnerId)
+	if a.runner == "" {
+		return answer{}, fmt.Errorf("fairness event %s: a choice without a runner", e.Id)
+	}
+	if chosen.RunnerChosen.Explanation != nil {
+		if a.explanation, err = proto.Marshal(chosen.RunnerChosen.Explanation); err != nil {
+			return answer{}, fmt.Errorf("fairness event %s: explanation: %w", e.Id, err)
+		}
+	}
+	return a, nil
+}
+
+// toMessage encodes an event with the run and the settings as they are after it.
+func toMessage(e run.Event, by cause) (bus.Message, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return bus.Message{}, fmt.Errorf("event id: %w", err)
+	}
+	envelope := &runv1.RunEvent{
+		Id: id.String(), WorkspaceId: e.Channel.Workspace, ChannelId: e.Channel.Channel, Epoch: e.Epoch,
+		CorrelationId: by.correlationID, CommandId: by.commandID, ActorId: by.actor, ReplyTo: by.replyTo,
+		OccurredAt: timestamppb.New(e.At), Settings: toSettings(e.Settings),
+	}
+	var subject string
+	if e.Run != nil {
+		subject = e.Run.ID.String()
+		if envelope.Run, err = toRun(e.Run); err != nil {
+			return bus.Message{}, err
+		}
+	}
+	switch what := e.What.(type) {
+	case run.Started:
+		envelope.What = &runv1.RunEvent_RunStarted{RunStarted: &runv1.RunStarted{}}
+	case run.OrderPlaced:
+		envelope.What = &runv1.RunEvent_OrderPlaced{OrderPlaced: &runv1.OrderPlaced{UserId: string(what.User), Usual: what.Usual}}
+	case run.OrderWithdrawn:
+		envelope.What = &runv1.RunEvent_OrderWithdrawn{OrderWithdrawn: &runv1.OrderWithdrawn{UserId: string(what.User)}}
+	case run.ClosingBegan:
+		envelope.What = &runv1.RunEvent_RunClosed{RunClosed: &runv1.RunClosed{}}
+	case run.RunnerRequested:
+		envelope.What = &runv1.RunEvent_RunnerRequested{RunnerRequested: &runv1.RunnerRequested{Reason: runv1.RequestReason_REQUEST_REASON_NO_ANSWER}}
+	case run.RunnerAssigned:
+		envelope.What = &runv1.RunEvent_RunnerAssigned{RunnerAssigned: &runv1.RunnerAssigned{}}
+	case run.RunnerWanted:
+		envelope.What = &runv1.RunEvent_RunnerWanted{RunnerWanted: &runv1.RunnerWanted{}}
+	case run.WasCancelled:
+		envelope.What = &runv1.RunEvent_RunCancelled{RunCancelled: &runv1.RunCancelled{}}
+	case run.HasFailed:
+		envelope.What = &runv1.RunEvent_RunFailed{RunFailed: &runv1.RunFailed{}}
+	case run.UsualSaved:
+		envelope.What = &runv1.RunEvent_UsualSaved{UsualSaved: &runv1.UsualSaved{Usual: &runv1.Usual{
+			UserId: string(what.Usual.User), Drink: string(what.Usual.Drink), Quantity: uint32(what.Usual.Quantity),
+		}}}
+	case run.Rejected:
+		envelope.What = &runv1.RunEvent_CommandRejected{CommandRejected: &runv1.CommandRejected{
+			Command: by.command, Reason: reasons[what.Refusal], Typed: by.typed, Ref: by.ref,
+		}}
+	default:
+		return bus.Message{}, fmt.Errorf("event %T has no message", e.What)
+	}
+	return bus.Encode(topic.RunEvents, e.Channel.String(), envelope.Id, subject, e.At, envelope)
+}
+
+func toRun(r *run.Run) (*runv1.Run, error) {
+	message := &runv1.Run{
+		Id: r.ID.String(), WorkspaceId: r.Channel.Workspace, ChannelId: r.Channel.Channel,
+		Status: statuses[r.Status], Version: r.Version, InitiatorId: string(r.Initiator),
+		StartedAt: timestamppb.New(r.StartedAt), PickupAt: timestamppb.New(r.PickupAt), EndedAt: toTimestamp(r.EndedAt),
+		Place: string(r.Place), Orders: toOrders(r.Orders), EndReason: endReasons[r.EndReason],
+	}
+	if a := r.Assignment; a.No > 0 {
+		message.Assignment = &runv1.Assignment{
+			AssignmentNo: a.No, State: assignmentStates[a.State], RunnerId: string(a.Runner), AssignedAt: toTimestamp(a.AssignedAt),
+		}
+		if len(a.Explanation) > 0 {
+			message.Assignment.Explanation = &runv1.Explanation{}
+			if err := proto.Unmarshal(a.Explanation, message.Assignment.Explanation); err != nil {
+				return nil, fmt.Errorf("explanation of run %s: %w", r.ID, err)
+			}
+		}
+	}
+	return message, nil
+}
+
+// toOrders takes three allocations however many orders there are: every event of a run carries them all.
+func toOrders(orders []run.Order) []*runv1.Order {
+	all := make([]*runv1.Order, len(orders))
+	messages := make([]runv1.Order, len(orders))
+	times := make([]timestamppb.Timestamp, 2*len(orders))
+	for i, o := range orders {
+		placed, changed, m := &times[2*i], &times[2*i+1], &messages[i]
+		placed.Seconds, placed.Nanos = o.PlacedAt.Unix(), int32(o.PlacedAt.Nanosecond())
+		changed.Seconds, changed.Nanos = o.ChangedAt.Unix(), int32(o.ChangedAt.Nanosecond())
+		m.UserId, m.Drink, m.Quantity, m.PlacedAt, m.ChangedAt = string(o.User), string(o.Drink), uint32(o.Quantity), placed, changed
+		all[i] = m
+	}
+	return all
+}
+
+func toSettings(s run.Settings) *runv1.ChannelSettings {
+	message := &runv1.ChannelSettings{
+		Version: s.Version, Enabled: s.Enabled, Reminders: s.Reminders, ReminderOffsetMinutes: toMinutes(s.ReminderOffset),
+		LastCall: s.LastCall, LastCallLeadMinutes: toMinutes(s.LastCallLead), ClosingLeadMinutes: toMinutes(s.ClosingLead),
+		DefaultPickupMinutes: toMinutes(s.DefaultPickup), Policy: policies[s.Policy],
+		FairnessWindow: s.FairnessWindow, RetentionDays: s.RetentionDays,
+	}
+	for _, id := range s.Admins {
+		message.AdminIds = append(message.AdminIds, string(id))
+	}
+	return message
+}
+
+func toMinutes(d time.Duration) uint32 { return uint32(d / time.Minute) }
+
+// toTimestamp leaves the zero time absent.
+func toTimestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+// fromTimestamp has the precision of the database, so that what is decided on is what will be read again.
+func fromTimestamp(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime().Truncate(time.Microsecond)
+}
+
+var statuses = map[run.Status]runv1.RunStatus{
+	run.Open:      runv1.RunStatus_RUN_STATUS_OPEN,
+	run.Closing:   runv1.RunStatus_RUN_STATUS_CLOSING,
+	run.Closed:    runv1.RunStatus_RUN_STATUS_CLOSED,
+	run.Cancelled: runv1.RunStatus_RUN_STATUS_CANCELLED,
+	run.Failed:    runv1.RunStatus_RUN_STATUS_FAILED,
+}
+
+var endReasons = map[run.EndReason]runv1.EndReason{
+	run.CancelledByPerson: runv1.EndReason_END_REASON_CANCELLED_BY_PERSON,
+	run.Abandoned:         runv1.EndReason_END_REASON_ABANDONED,
+}
+
+var assignmentStates = map[run.AssignmentState]runv1.AssignmentState{
+	run.Choosing: runv1.AssignmentState_ASSIGNMENT_STATE_CHOOSING,
+	run.Assigned: runv1.AssignmentState_ASSIGNMENT_STATE_ASSIGNED,
+	run.Wanted:   runv1.AssignmentState_ASSIGNMENT_STATE_WANTED,
+}
+
+var policies = map[run.Policy]runv1.FairnessPolicy{
+	run.FairShare: runv1.FairnessPolicy_FAIRNESS_POLICY_FAIR_SHARE,
+	run.Rotation:  runv1.FairnessPolicy_FAIRNESS_POLICY_ROTATION,
+}
+
+var reasons = map[run.Refusal]runv1.RejectReason{
+	run.RunAlreadyOpen:   runv1.RejectReason_REJECT_REASON_RUN_ALREADY_OPEN,
+	run.NoOpenRun:        runv1.RejectReason_REJECT_REASON_NO_OPEN_RUN,
+	run.RunClosed:        runv1.RejectReason_REJECT_REASON_RUN_CLOSED,
+	run.RunCancelled:     runv1.RejectReason_REJECT_REASON_RUN_CANCELLED,
+	run.NotAllowed:       runv1.RejectReason_REJECT_REASON_NOT_ALLOWED,
+	run.NoOrders:         runv1.RejectReason_REJECT_REASON_NO_ORDERS,
+	run.NoOrder:          runv1.RejectReason_REJECT_REASON_NO_ORDER,
+	run.NoUsual:          runv1.RejectReason_REJECT_REASON_NO_USUAL,
+	run.Invalid:          runv1.RejectReason_REJECT_REASON_INVALID,
+	run.RunFull:          runv1.RejectReason_REJECT_REASON_RUN_FULL,
+	run.Expired:          runv1.RejectReason_REJECT_REASON_EXPIRED,
+	run.PickupOutOfRange: runv1.RejectReason_REJECT_REASON_PICKUP_OUT_OF_RANGE,
+	run.ChannelDisabled:  runv1.RejectReason_REJECT_REASON_CHANNEL_DISABLED,
+	run.UnknownRun:       runv1.RejectReason_REJECT_REASON_UNKNOWN_RUN,
+	run.Broken:           runv1.RejectReason_REJECT_REASON_INTERNAL,
+}

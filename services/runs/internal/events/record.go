@@ -1,0 +1,142 @@
+// Package events connects the domain with Kafka: commands and answers come in, what happened goes out.
+package events
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
+)
+
+// Store keeps the channels. What Load and LoadOverdue return is locked until tx ends.
+type Store interface {
+	Load(ctx context.Context, tx *postgres.Tx, scope run.Scope, commands []uuid.UUID) (channels map[run.ChannelID]*run.Channel, fresh map[uuid.UUID]bool, err error)
+	LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]*run.Channel, error)
+	Save(ctx context.Context, tx *postgres.Tx, events []run.Event) error
+}
+
+// Outbox publishes messages after tx is committed, in order per key.
+type Outbox interface {
+	Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) error
+}
+
+// Recorder writes what happened, together with the word to all others about it.
+type Recorder struct {
+	store    Store
+	outbox   Outbox
+	log      *slog.Logger
+	now      func() time.Time
+	runs     metric.Int64Counter
+	duration metric.Float64Histogram
+}
+
+// NewRecorder returns a Recorder. It returns an error only if the meter refuses the metrics' names.
+func NewRecorder(store Store, outbox Outbox, tel *telemetry.Telemetry, now func() time.Time) (*Recorder, error) {
+	runs, err := tel.Meter.Int64Counter("runs_total", metric.WithDescription("Runs that came to a status"))
+	if err != nil {
+		return nil, fmt.Errorf("metric runs_total: %w", err)
+	}
+	duration, err := tel.Meter.Float64Histogram("run_duration_seconds", metric.WithUnit("s"),
+		metric.WithDescription("From the start of a run to its end, by the status it ended in"))
+	if err != nil {
+		return nil, fmt.Errorf("metric run_duration_seconds: %w", err)
+	}
+	return &Recorder{store: store, outbox: outbox, log: tel.Log, now: now, runs: runs, duration: duration}, nil
+}
+
+// cause is what brought events about.
+type cause struct {
+	ctx           context.Context // with the span that they continue
+	correlationID string
+	commandID     string
+	actor         string
+	replyTo       string
+	// Of a command, for its author in case it is rejected.
+	command, typed, ref string
+}
+
+// happening is an event and what brought it about.
+type happening struct {
+	run.Event
+	cause
+}
+
+// happenings collects events in the order they happened.
+type happenings []happening
+
+func (h *happenings) add(by cause, events []run.Event) {
+	for _, e := range events {
+		*h = append(*h, happening{e, by})
+	}
+}
+
+// record writes all that happened in one go. The channels it happened in are locked by tx.
+func (r *Recorder) record(ctx context.Context, tx *postgres.Tx, all happenings) error {
+	if len(all) == 0 {
+		return nil
+	}
+	events, messages := make([]run.Event, len(all)), make([]bus.Message, len(all))
+	for i, h := range all {
+		message, err := toMessage(h.Event, h.cause)
+		if err != nil {
+			return err
+		}
+		message.Headers = telemetry.Inject(h.ctx)
+		message.Headers[bus.CorrelationHeader] = h.correlationID
+		events[i], messages[i] = h.Event, message
+	}
+	if err := r.store.Save(ctx, tx, events); err != nil {
+		return fmt.Errorf("save %d events: %w", len(events), err)
+	}
+	if err := r.outbox.Add(ctx, tx, messages...); err != nil {
+		return fmt.Errorf("outbox: %w", err)
+	}
+	tx.AfterCommit(func() {
+		for _, h := range all {
+			r.observe(h)
+		}
+	})
+	return nil
+}
+
+// observe counts and logs what has been committed. Never what people typed.
+func (r *Recorder) observe(h happening) {
+	level, message := slog.LevelInfo, ""
+	attrs := []slog.Attr{slog.String("channel_id", h.Channel.Channel)}
+	if h.Run != nil {
+		attrs = append(attrs, slog.String("run_id", h.Run.ID.String()))
+	}
+	switch what := h.What.(type) {
+	case run.Rejected:
+		message = "command rejected"
+		attrs = append(attrs, slog.String("command", h.command), slog.String("reason", what.Refusal.Error()))
+	case run.OrderPlaced, run.OrderWithdrawn, run.UsualSaved:
+		level, message = slog.LevelDebug, "order or usual changed"
+	case run.RunnerRequested:
+		level, message = slog.LevelWarn, "fairness asked again"
+	default:
+		message = "run is " + string(h.Run.Status)
+		r.count(h)
+	}
+	r.log.LogAttrs(h.ctx, level, message, attrs...)
+}
+
+func (r *Recorder) count(h happening) {
+	status := metric.WithAttributes(attribute.String("status", string(h.Run.Status)))
+	r.runs.Add(h.ctx, 1, status)
+	if !h.Run.EndedAt.IsZero() {
+		r.duration.Record(h.ctx, h.Run.EndedAt.Sub(h.Run.StartedAt).Seconds(), status)
+	}
+}
+
+// instant is the present with the precision of the database.
+func (r *Recorder) instant() time.Time { return r.now().UTC().Truncate(time.Microsecond) }

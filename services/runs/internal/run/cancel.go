@@ -1,0 +1,26 @@
+package run
+
+import "time"
+
+// Cancel ends the run without a runner. Only the initiator or an admin may (mayEnd).
+// It refuses with RunClosed, RunCancelled or NotAllowed.
+func (r *Run) Cancel(by Actor, settings Settings, at time.Time) (Event, error) {
+	if err := r.mustBeOpen(); err != nil {
+		return Event{}, err
+	}
+	if !r.mayEnd(by, settings) {
+		return Event{}, NotAllowed
+	}
+	r.Status, r.EndReason, r.EndedAt = Cancelled, CancelledByPerson, at
+	return r.changed(WasCancelled{}, at), nil
+}
+
+// Abandon fails the run because its card could not be shown to anyone: the edge asks for it, not a person.
+// It refuses with RunClosed or RunCancelled.
+func (r *Run) Abandon(at time.Time) (Event, error) {
+	if err := r.mustBeOpen(); err != nil {
+		return Event{}, err
+	}
+	r.Status, r.EndReason, r.EndedAt = Failed, Abandoned, at
+	return r.changed(HasFailed{}, at), nil
+}

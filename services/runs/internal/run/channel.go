@@ -1,0 +1,163 @@
+package run
+
+import (
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Channel is all that a command in a channel is judged by. One writer at a time holds it (the store locks its row).
+type Channel struct {
+	ID       ChannelID
+	Epoch    uint64 // generation of the channel's data, from 1
+	Settings Settings
+	Runs     []*Run // the open or closing one, and those that commands name
+	Usuals   map[UserID]Usual
+}
+
+// Open returns the run that is open or closing, or nil.
+func (c *Channel) Open() *Run {
+	for _, r := range c.Runs {
+		if r.Active() {
+			return r
+		}
+	}
+	return nil
+}
+
+// Run returns the run with this id, or nil.
+func (c *Channel) Run(id uuid.UUID) *Run {
+	for _, r := range c.Runs {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// Decide does what cmd asks, or rejects it. It returns what happened: at least one event.
+func (c *Channel) Decide(cmd Command, at time.Time) []Event {
+	judged := c.judged(cmd)
+	events, err := c.decide(cmd, judged, at)
+	var refusal Refusal
+	if errors.As(err, &refusal) {
+		rejected := Event{What: Rejected{Refusal: refusal}, At: at}
+		if judged != nil {
+			snapshot := *judged
+			rejected.Run = &snapshot
+		}
+		events = []Event{rejected}
+	}
+	return c.complete(events)
+}
+
+// Assign hands fairness's choice to the run it is for. See Run.Assign.
+func (c *Channel) Assign(run uuid.UUID, no uint32, runner UserID, explanation []byte, at time.Time) ([]Event, error) {
+	r := c.Run(run)
+	if r == nil {
+		return nil, nil
+	}
+	events, err := r.Assign(no, runner, explanation, at)
+	return c.complete(events), err
+}
+
+// NobodyLeft tells the run that fairness found nobody. See Run.NobodyLeft.
+func (c *Channel) NobodyLeft(run uuid.UUID, no uint32, at time.Time) []Event {
+	if r := c.Run(run); r != nil {
+		return c.complete(r.NobodyLeft(no, at))
+	}
+	return nil
+}
+
+// Chase goes after an answer of fairness that is overdue in this channel. See Run.Chase.
+func (c *Channel) Chase(at time.Time) []Event {
+	if r := c.Open(); r != nil {
+		return c.complete(r.Chase(at))
+	}
+	return nil
+}
+
+// Reject refuses a command without judging it, for instance because the product broke over it.
+func (c *Channel) Reject(refusal Refusal, at time.Time) []Event {
+	return c.complete([]Event{{What: Rejected{Refusal: refusal}, At: at}})
+}
+
+func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
+	if !cmd.ExpiresAt.IsZero() && !at.Before(cmd.ExpiresAt) {
+		return nil, Expired
+	}
+	_, byProduct := cmd.Want.(AbandonRun)
+	if cmd.Want == nil || (cmd.Actor.User == "" && !byProduct) {
+		return nil, Invalid
+	}
+	if start, ok := cmd.Want.(StartRun); ok {
+		return one(c.Start(cmd, start, at))
+	}
+	switch {
+	case r == nil && cmd.Run() == uuid.Nil:
+		return nil, NoOpenRun
+	case r == nil:
+		return nil, UnknownRun
+	}
+	user := cmd.Actor.User
+	switch want := cmd.Want.(type) {
+	case PlaceOrder:
+		return c.placeOrder(r, user, want, at)
+	case PlaceUsual:
+		usual, ok := c.Usuals[user]
+		if !ok {
+			return nil, NoUsual
+		}
+		return one(r.PlaceOrder(user, usual.Drink, usual.Quantity, true, at))
+	case WithdrawOrder:
+		return one(r.WithdrawOrder(user, at))
+	case CloseRun:
+		return one(r.Close(cmd.Actor, c.Settings, at))
+	case CancelRun:
+		return one(r.Cancel(cmd.Actor, c.Settings, at))
+	case AbandonRun:
+		return one(r.Abandon(at))
+	}
+	return nil, Invalid
+}
+
+func (c *Channel) placeOrder(r *Run, user UserID, want PlaceOrder, at time.Time) ([]Event, error) {
+	drink, err := NewDrink(want.Drink)
+	if err != nil {
+		return nil, err
+	}
+	quantity, err := NewQuantity(want.Quantity)
+	if err != nil {
+		return nil, err
+	}
+	events, err := one(r.PlaceOrder(user, drink, quantity, false, at))
+	if err == nil && want.Remember {
+		if saved, changed := c.saveUsual(Usual{User: user, Drink: drink, Quantity: quantity}, at); changed {
+			events = append(events, saved)
+		}
+	}
+	return events, err
+}
+
+// judged is the run that decides over cmd: the one it names, or the channel's open one.
+func (c *Channel) judged(cmd Command) *Run {
+	if id := cmd.Run(); id != uuid.Nil {
+		return c.Run(id)
+	}
+	return c.Open()
+}
+
+func (c *Channel) complete(events []Event) []Event {
+	for i := range events {
+		events[i].Channel, events[i].Epoch, events[i].Settings = c.ID, c.Epoch, c.Settings
+	}
+	return events
+}
+
+func one(event Event, err error) ([]Event, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []Event{event}, nil
+}

@@ -1,0 +1,85 @@
+package run
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Command is what is asked of a channel.
+type Command struct {
+	Channel       ChannelID
+	Actor         Actor
+	CorrelationID string
+	IssuedAt      time.Time
+	ExpiresAt     time.Time // zero: never
+	Want          Want      // nil: of a kind, or with ids, that this release does not understand
+}
+
+// Want is one of the kinds of command below.
+type Want interface{ want() }
+
+// The kinds of command. Text is as typed.
+type (
+	// StartRun opens a run.
+	StartRun struct {
+		ID     uuid.UUID
+		Pickup time.Time // zero: the channel's default after IssuedAt
+		Place  string
+	}
+	// PlaceOrder records what the actor drinks.
+	PlaceOrder struct {
+		Run      uuid.UUID
+		Drink    string
+		Quantity uint32 // 0 means 1
+		Remember bool   // as the actor's usual in this channel
+	}
+	// PlaceUsual orders the actor's usual.
+	PlaceUsual struct{ Run uuid.UUID }
+	// WithdrawOrder removes the actor's order.
+	WithdrawOrder struct{ Run uuid.UUID }
+	// CloseRun ends ordering and has a runner chosen.
+	CloseRun struct{ Run uuid.UUID } // zero: the channel's open run
+	// CancelRun ends the run without a runner.
+	CancelRun struct{ Run uuid.UUID } // zero: the channel's open run
+	// AbandonRun ends a run whose card could not be shown to anyone.
+	AbandonRun struct{ Run uuid.UUID }
+)
+
+func (StartRun) want()      {}
+func (PlaceOrder) want()    {}
+func (PlaceUsual) want()    {}
+func (WithdrawOrder) want() {}
+func (CloseRun) want()      {}
+func (CancelRun) want()     {}
+func (AbandonRun) want()    {}
+
+// Run is the run that the command names. Zero: none, the channel's open run is meant.
+func (c Command) Run() uuid.UUID {
+	switch want := c.Want.(type) {
+	case PlaceOrder:
+		return want.Run
+	case PlaceUsual:
+		return want.Run
+	case WithdrawOrder:
+		return want.Run
+	case CloseRun:
+		return want.Run
+	case CancelRun:
+		return want.Run
+	case AbandonRun:
+		return want.Run
+	}
+	return uuid.Nil
+}
+
+// NeedsUsual reports whether the actor's usual must be known to decide.
+func (c Command) NeedsUsual() bool {
+	switch want := c.Want.(type) {
+	case PlaceUsual:
+		return true
+	case PlaceOrder:
+		return want.Remember
+	}
+	return false
+}

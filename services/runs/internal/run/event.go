@@ -1,0 +1,57 @@
+package run
+
+import "time"
+
+// Event is something that happened in a channel, with how things are after it.
+type Event struct {
+	Channel  ChannelID
+	Epoch    uint64
+	Settings Settings
+	Run      *Run // a snapshot; nil: the event is about no run
+	What     What
+	At       time.Time
+}
+
+// What is one of the kinds of event below.
+type What interface{ what() }
+
+// The kinds of event. Those that say no more than the snapshot are empty.
+type (
+	// Started: a run was opened.
+	Started struct{}
+	// OrderPlaced: someone ordered, or changed their order.
+	OrderPlaced struct {
+		User  UserID
+		Usual bool // by one click
+	}
+	// OrderWithdrawn: someone took their order back.
+	OrderWithdrawn struct{ User UserID }
+	// ClosingBegan: ordering ended, a runner is to be chosen.
+	ClosingBegan struct{}
+	// RunnerRequested: there was no answer, a runner is to be chosen for the same assignment number.
+	RunnerRequested struct{}
+	// RunnerAssigned: the run is closed and has a runner.
+	RunnerAssigned struct{}
+	// RunnerWanted: the run is closed without a runner.
+	RunnerWanted struct{}
+	// WasCancelled: see the snapshot's EndReason.
+	WasCancelled struct{}
+	// HasFailed: see the snapshot's EndReason.
+	HasFailed struct{}
+	// UsualSaved: a person's usual in this channel is now this.
+	UsualSaved struct{ Usual Usual }
+	// Rejected: a command was refused. The snapshot is what it was judged by; it did not change.
+	Rejected struct{ Refusal Refusal }
+)
+
+func (Started) what()         {}
+func (OrderPlaced) what()     {}
+func (OrderWithdrawn) what()  {}
+func (ClosingBegan) what()    {}
+func (RunnerRequested) what() {}
+func (RunnerAssigned) what()  {}
+func (RunnerWanted) what()    {}
+func (WasCancelled) what()    {}
+func (HasFailed) what()       {}
+func (UsualSaved) what()      {}
+func (Rejected) what()        {}

@@ -1,0 +1,220 @@
+package run_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
+)
+
+// A channel under commands, answers and the passing of time in any order keeps what the domain promises.
+func TestChannelKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := newMachine(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"start":    m.start,
+			"order":    m.order,
+			"usual":    m.usual,
+			"withdraw": m.withdraw,
+			"end":      m.end,
+			"answer":   m.answer,
+			"time":     m.time,
+			"nonsense": m.nonsense,
+			"":         m.check,
+		})
+	})
+}
+
+type machine struct {
+	channel run.Channel
+	now     time.Time
+	// What the machine was told, from events alone.
+	told   map[uuid.UUID]run.Run
+	orders map[uuid.UUID]map[run.UserID]run.Drink
+}
+
+func newMachine(t *rapid.T) *machine {
+	settings := defaults(t)
+	settings.Admins = []run.UserID{"channel-admin"}
+	return &machine{
+		channel: run.Channel{ID: run.ChannelID{Workspace: "T1", Channel: "C1"}, Epoch: 1, Settings: settings},
+		now:     noon,
+		told:    map[uuid.UUID]run.Run{},
+		orders:  map[uuid.UUID]map[run.UserID]run.Drink{},
+	}
+}
+
+var (
+	people = rapid.SampledFrom([]run.UserID{"ana", "ben", "cem", "dee", "channel-admin"})
+	drinks = rapid.SampledFrom([]string{"Flat white", " Earl Grey ", "Mocha", "", "\x00"})
+)
+
+func (m *machine) anyRun(t *rapid.T) uuid.UUID {
+	ids := []uuid.UUID{uuid.New()}
+	for _, r := range m.channel.Runs {
+		ids = append(ids, r.ID, r.ID) // rather one that exists
+	}
+	return rapid.SampledFrom(ids).Draw(t, "run")
+}
+
+func (m *machine) start(t *rapid.T) {
+	pickup := m.now.Add(time.Duration(rapid.IntRange(-10, 25*60).Draw(t, "minutes")) * time.Minute)
+	m.command(t, people.Draw(t, "by"), run.StartRun{ID: uuid.New(), Pickup: pickup, Place: "Lobby"})
+}
+
+func (m *machine) order(t *rapid.T) {
+	m.command(t, people.Draw(t, "by"), run.PlaceOrder{
+		Run: m.anyRun(t), Drink: drinks.Draw(t, "drink"), Quantity: rapid.Uint32Range(0, 10).Draw(t, "cups"), Remember: rapid.Bool().Draw(t, "remember"),
+	})
+}
+
+func (m *machine) usual(t *rapid.T) {
+	m.command(t, people.Draw(t, "by"), run.PlaceUsual{Run: m.anyRun(t)})
+}
+
+func (m *machine) withdraw(t *rapid.T) {
+	m.command(t, people.Draw(t, "by"), run.WithdrawOrder{Run: m.anyRun(t)})
+}
+
+func (m *machine) end(t *rapid.T) {
+	id := m.anyRun(t)
+	if rapid.Bool().Draw(t, "unnamed") {
+		id = uuid.Nil
+	}
+	want := rapid.SampledFrom([]run.Want{run.CloseRun{Run: id}, run.CloseRun{Run: id}, run.CancelRun{Run: id}, run.AbandonRun{Run: id}}).Draw(t, "want")
+	m.command(t, people.Draw(t, "by"), want)
+}
+
+func (m *machine) answer(t *rapid.T) {
+	id, no := m.anyRun(t), rapid.Uint32Range(0, 2).Draw(t, "no")
+	awaited := m.told[id].Status == run.Closing && no == 1
+	var events []run.Event
+	if rapid.Bool().Draw(t, "nobody") {
+		events = m.channel.NobodyLeft(id, no, m.now)
+	} else {
+		runner := people.Draw(t, "runner")
+		var err error
+		events, err = m.channel.Assign(id, no, runner, []byte("because"), m.now)
+		if _, ordered := m.orders[id][runner]; awaited && !ordered {
+			require.Error(t, err, "a runner without an order")
+			require.Empty(t, events)
+			return
+		}
+		require.NoError(t, err)
+	}
+	require.Equal(t, awaited, len(events) == 1, "an answer counts once, while it is awaited")
+	m.learn(t, events)
+}
+
+func (m *machine) time(t *rapid.T) {
+	m.now = m.now.Add(time.Duration(rapid.IntRange(1, 400).Draw(t, "seconds")) * time.Second)
+	m.learn(t, m.channel.Chase(m.now))
+}
+
+func (m *machine) nonsense(t *rapid.T) {
+	events := m.channel.Decide(run.Command{Channel: m.channel.ID, Actor: run.Actor{User: "ana"}, IssuedAt: m.now}, m.now)
+	require.Equal(t, run.Invalid, refusal(events))
+	m.learn(t, events)
+}
+
+func (m *machine) command(t *rapid.T, by run.UserID, want run.Want) {
+	before := snapshots(m.channel)
+	events := m.channel.Decide(run.Command{
+		Channel: m.channel.ID, Actor: run.Actor{User: by}, IssuedAt: m.now, ExpiresAt: m.now.Add(time.Minute), Want: want,
+	}, m.now)
+	require.NotEmpty(t, events, "a command has an outcome")
+	if refusal(events) != "" {
+		require.Equal(t, before, snapshots(m.channel), "a refusal changes nothing")
+	}
+	m.learn(t, events)
+}
+
+// learn follows the events as a consumer would, and checks each against what was known before.
+func (m *machine) learn(t *rapid.T, events []run.Event) {
+	for _, e := range events {
+		if e.Run == nil {
+			continue
+		}
+		known, now := m.told[e.Run.ID], *e.Run
+		if _, rejected := e.What.(run.Rejected); rejected {
+			require.Equal(t, known, now, "judged by the state that was told")
+			continue
+		}
+		require.Equal(t, known.Version+1, now.Version, "versions have no gaps")
+		require.Contains(t, after[known.Status], now.Status, "%s became %s", known.Status, now.Status)
+		if known.Assignment.Runner != "" {
+			require.Equal(t, known.Assignment, now.Assignment, "a runner stays the runner")
+		}
+		m.follow(e)
+		m.told[now.ID] = now
+		require.Equal(t, m.orders[now.ID], drinksOf(now), "the snapshot's orders are those that were told")
+	}
+}
+
+func (m *machine) follow(e run.Event) {
+	id := e.Run.ID
+	switch what := e.What.(type) {
+	case run.Started:
+		m.orders[id] = map[run.UserID]run.Drink{}
+	case run.OrderPlaced:
+		m.orders[id][what.User] = e.Run.OrderOf(what.User).Drink
+	case run.OrderWithdrawn:
+		delete(m.orders[id], what.User)
+	}
+}
+
+// after lists what each status may become; the empty one is a run that has not started.
+var after = map[run.Status][]run.Status{
+	"":          {run.Open},
+	run.Open:    {run.Open, run.Closing, run.Cancelled, run.Failed},
+	run.Closing: {run.Closing, run.Closed},
+}
+
+func (m *machine) check(t *rapid.T) {
+	active := 0
+	for _, r := range m.channel.Runs {
+		require.Equal(t, m.told[r.ID], *r, "all changes were told")
+		if r.Active() {
+			active++
+		}
+		ended := !r.Active()
+		require.Equal(t, ended, !r.EndedAt.IsZero())
+		require.Equal(t, r.Status == run.Cancelled || r.Status == run.Failed, r.EndReason != "")
+		require.Equal(t, r.Status == run.Closing || r.Status == run.Closed, r.Assignment.No == 1)
+		require.Equal(t, r.Status == run.Closing, r.Assignment.State == run.Choosing)
+		require.Equal(t, r.Assignment.State == run.Assigned, r.Assignment.Runner != "")
+		require.Equal(t, r.Status == run.Closing, !r.AnswerDue().IsZero())
+		if r.Status == run.Closing || r.Status == run.Closed {
+			require.NotEmpty(t, r.Orders, "only a run with orders closes")
+		}
+		require.True(t, slices.IsSortedFunc(r.Orders, func(a, b run.Order) int { return a.PlacedAt.Compare(b.PlacedAt) }), "oldest first")
+		for i, o := range r.Orders {
+			require.NotEmpty(t, o.Drink)
+			require.False(t, slices.ContainsFunc(r.Orders[:i], func(p run.Order) bool { return p.User == o.User || p.PlacedAt.Equal(o.PlacedAt) }))
+		}
+	}
+	require.LessOrEqual(t, active, 1, "one open or closing run")
+}
+
+func snapshots(c run.Channel) string {
+	text := fmt.Sprint(c.Usuals)
+	for _, r := range c.Runs {
+		text += fmt.Sprintf("\n%+v", *r)
+	}
+	return text
+}
+
+func drinksOf(r run.Run) map[run.UserID]run.Drink {
+	all := map[run.UserID]run.Drink{}
+	for _, o := range r.Orders {
+		all[o.User] = o.Drink
+	}
+	return all
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
+)
+
+// The locks are taken in the order of the arrays, which are sorted: two batches cannot wait for each other.
+// NO KEY, so that the foreign keys that point to the row need not wait.
+const lockChannels = `
+SELECT ` + channelColumns + `
+FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
+LATERAL (SELECT * FROM runs.channel c WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id FOR NO KEY UPDATE) c`
+
+// Who finds a channel locked comes again later: whoever holds it changes the run anyway.
+const lockOverdue = `
+SELECT ` + channelColumns + `
+FROM runs.channel c
+WHERE (c.workspace_id, c.channel_id) IN (
+	SELECT workspace_id, channel_id FROM runs.run WHERE answer_due_at <= $1 ORDER BY answer_due_at LIMIT $2)
+FOR NO KEY UPDATE SKIP LOCKED`
+
+const addChannels = `
+INSERT INTO runs.channel (workspace_id, channel_id)
+SELECT * FROM unnest($1::text[], $2::text[])
+ON CONFLICT DO NOTHING`
+
+const claimCommands = `
+INSERT INTO runs.inbox (command_id)
+SELECT * FROM unnest($1::uuid[])
+ON CONFLICT DO NOTHING
+RETURNING command_id`
+
+// scopeRuns are the ids of the open runs of channels ($1, $2) and of those named ($3). The LIMIT, which one index makes
+// superfluous, keeps the planner from reading the whole table while that is small.
+const scopeRuns = `
+ARRAY (
+	SELECT r.id FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
+	LATERAL (SELECT id FROM runs.run r
+		WHERE r.workspace_id = k.workspace_id AND r.channel_id = k.channel_id AND r.status IN ('open', 'closing') LIMIT 1) r
+	UNION SELECT unnest($3::uuid[]))`
+
+const loadRuns = `SELECT ` + runColumns + ` FROM runs.run r WHERE r.id = ANY (` + scopeRuns + `)`
+
+const loadOrders = `
+SELECT run_id, user_id, drink, quantity, placed_at, changed_at FROM runs.drink_order
+WHERE run_id = ANY (` + scopeRuns + `)
+ORDER BY placed_at, user_id`
+
+const loadUsuals = `
+SELECT u.workspace_id, u.channel_id, u.user_id, u.drink, u.quantity
+FROM unnest($1::text[], $2::text[], $3::text[]) AS k(workspace_id, channel_id, user_id),
+LATERAL (SELECT * FROM runs.usual u
+	WHERE u.workspace_id = k.workspace_id AND u.channel_id = k.channel_id AND u.user_id = k.user_id LIMIT 1) u`
+
+// Load locks the channels in scope until tx ends, in an order that is the same for everybody, and returns them with what
+// is in scope. Channels that were never heard of are made. Of the command ids it claims those that are new and returns
+// them: the others have taken effect before.
+func (s *Store) Load(ctx context.Context, tx *postgres.Tx, scope run.Scope, commands []uuid.UUID) (map[run.ChannelID]*run.Channel, map[uuid.UUID]bool, error) {
+	ids := slices.Clone(scope.Channels)
+	slices.SortFunc(ids, func(a, b run.ChannelID) int {
+		return cmp.Or(cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.Channel, b.Channel))
+	})
+	ids = slices.Compact(ids)
+	workspaces, channels := make([]string, len(ids)), make([]string, len(ids))
+	for i, id := range ids {
+		workspaces[i], channels[i] = id.Workspace, id.Channel
+	}
+
+	fresh := make(map[uuid.UUID]bool, len(commands))
+	loaded := make(map[run.ChannelID]*run.Channel, len(ids))
+	for claimed := len(commands) == 0; ; claimed = true {
+		var t trip
+		if !claimed {
+			t.query("claim commands", claimCommands, []any{uuids(commands)}, func(rows pgx.Rows) error {
+				var id uuid.UUID
+				err := rows.Scan((*[16]byte)(&id))
+				fresh[id] = true
+				return err
+			})
+		}
+		clear(loaded)
+		t.query("lock channels", lockChannels, []any{workspaces, channels}, s.scanChannel(loaded))
+		s.load(&t, loaded, workspaces, channels, scope)
+		if err := t.send(ctx, tx); err != nil {
+			return nil, nil, err
+		}
+		if len(loaded) == len(ids) {
+			return loaded, fresh, nil
+		}
+		if _, err := tx.Pgx().Exec(ctx, addChannels, workspaces, channels); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// LoadOverdue locks and returns channels in whose run an answer of fairness is due at now, at most limit,
+// leaving out those that someone else works on.
+func (s *Store) LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]*run.Channel, error) {
+	loaded := map[run.ChannelID]*run.Channel{}
+	var lock, load trip
+	lock.query("lock overdue channels", lockOverdue, []any{now, limit}, s.scanChannel(loaded))
+	if err := lock.send(ctx, tx); err != nil || len(loaded) == 0 {
+		return nil, err
+	}
+	var workspaces, channels []string
+	var all []*run.Channel
+	for id, c := range loaded {
+		workspaces, channels, all = append(workspaces, id.Workspace), append(channels, id.Channel), append(all, c)
+	}
+	s.load(&load, loaded, workspaces, channels, run.Scope{})
+	return all, load.send(ctx, tx)
+}
+
+func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces, channels []string, scope run.Scope) {
+	named := uuids(scope.Runs)
+	runs := make(map[uuid.UUID]*run.Run, len(channels))
+	t.query("load runs", loadRuns, []any{workspaces, channels, named}, func(rows pgx.Rows) error {
+		r, err := scanRun(rows)
+		if err != nil {
+			return err
+		}
+		if c := loaded[r.Channel]; c != nil { // else it was named in a channel that is not its own
+			c.Runs = append(c.Runs, r)
+			runs[r.ID] = r
+		}
+		return nil
+	})
+	t.query("load orders", loadOrders, []any{workspaces, channels, named}, func(rows pgx.Rows) error {
+		id, order, err := scanOrder(rows)
+		if r := runs[id]; r != nil {
+			r.Orders = append(r.Orders, order)
+		}
+		return err
+	})
+	if len(scope.Usuals) == 0 {
+		return
+	}
+	people := make([][]string, 3)
+	for _, p := range scope.Usuals {
+		people[0], people[1], people[2] = append(people[0], p.Channel.Workspace), append(people[1], p.Channel.Channel), append(people[2], string(p.User))
+	}
+	t.query("load usuals", loadUsuals, []any{people[0], people[1], people[2]}, func(rows pgx.Rows) error {
+		id, usual, err := scanUsual(rows)
+		if c := loaded[id]; c != nil {
+			c.Usuals[usual.User] = usual
+		}
+		return err
+	})
+}
+
+func (s *Store) scanChannel(into map[run.ChannelID]*run.Channel) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		c, err := scanChannel(rows, s.defaults)
+		if err == nil {
+			into[c.ID] = c
+		}
+		return err
+	}
+}
