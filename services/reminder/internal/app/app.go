@@ -30,13 +30,14 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Defer("kafka", client.Close)
 
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
-	clock, err := events.NewClock(db, published, rt.Telemetry, time.Now, cfg.DisableReminders)
+	timers := store.New(db)
+	clock, err := events.NewClock(db, timers, published, rt.Telemetry, time.Now, cfg.DisableReminders)
 	if err != nil {
 		return err
 	}
 	consumer, err := client.NewConsumer(db, bus.ConsumerConfig{
 		Group: "reminder", Schema: store.Schema,
-		Subscriptions: []bus.Subscription{{Topic: topic.RunEvents, Wants: events.Wants, Handler: events.Runs{Armed: clock.Wake}}},
+		Subscriptions: []bus.Subscription{{Topic: topic.RunEvents, Wants: events.Wants, Handler: events.Runs{Store: timers, Armed: clock.Wake}}},
 	})
 	if err != nil {
 		return err

@@ -20,7 +20,6 @@ import (
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/reminder"
-	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/store"
 )
 
 const (
@@ -33,6 +32,7 @@ const (
 // Clock fires timers: it sleeps until the next is due and publishes what then is to be done.
 type Clock struct {
 	db       *postgres.DB
+	store    Store
 	outbox   *outbox.Outbox
 	tel      *telemetry.Telemetry
 	now      func() time.Time
@@ -44,8 +44,8 @@ type Clock struct {
 }
 
 // NewClock prepares a clock. disabled turns reminders off for the whole installation.
-func NewClock(db *postgres.DB, out *outbox.Outbox, tel *telemetry.Telemetry, now func() time.Time, disabled bool) (*Clock, error) {
-	c := &Clock{db: db, outbox: out, tel: tel, now: now, disabled: disabled, wake: make(chan struct{}, 1)}
+func NewClock(db *postgres.DB, store Store, out *outbox.Outbox, tel *telemetry.Telemetry, now func() time.Time, disabled bool) (*Clock, error) {
+	c := &Clock{db: db, store: store, outbox: out, tel: tel, now: now, disabled: disabled, wake: make(chan struct{}, 1)}
 	var err error
 	if c.sent, err = tel.Meter.Int64Counter("reminder_send_total",
 		metric.WithDescription("Timers that became due, by type and what became of them.")); err != nil {
@@ -77,7 +77,7 @@ func (c *Clock) Run(ctx context.Context) error {
 		case fired > 0:
 			continue // there may be more
 		default:
-			if next, err := store.NextDue(ctx, c.db); err == nil && !next.IsZero() {
+			if next, err := c.store.NextDue(ctx); err == nil && !next.IsZero() {
 				sleep = max(time.Millisecond, min(sleep, next.Sub(c.now())))
 			}
 		}
@@ -92,12 +92,12 @@ func (c *Clock) Run(ctx context.Context) error {
 
 // Fire handles the timers that are due now, at most those of claimLimit channels, and says how many they were.
 func (c *Clock) Fire(ctx context.Context) (int, error) {
-	var due []store.Due
+	var due []reminder.Due
 	var outcomes []reminder.Outcome
 	now := c.now()
 	err := c.db.InTx(ctx, func(tx *postgres.Tx) error {
 		var err error
-		if due, err = store.ClaimDue(ctx, tx, now, claimLimit); err != nil {
+		if due, err = c.store.ClaimDue(ctx, tx, now, claimLimit); err != nil {
 			return err
 		}
 		outcomes = outcomes[:0]
@@ -128,33 +128,36 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 }
 
 // judge decides what becomes of a timer and encodes the event, in the trace of the click that armed it.
-func (c *Clock) judge(ctx context.Context, d store.Due, now time.Time) (bus.Message, reminder.Outcome, error) {
+func (c *Clock) judge(ctx context.Context, d reminder.Due, now time.Time) (bus.Message, reminder.Outcome, error) {
 	snapshot := &runv1.Run{}
-	if err := proto.Unmarshal(d.Run.Snapshot, snapshot); err != nil {
+	if err := proto.Unmarshal(d.Run.Source.Snapshot, snapshot); err != nil {
 		return bus.Message{}, "", fmt.Errorf("snapshot of run %s: %w", d.Run.ID, err)
 	}
-	outcome := reminder.Judge(d.Timer, toDomain(snapshot), d.RemindersOn && !c.disabled, now)
-	if d.Run.Epoch != d.ChannelsEpoch {
-		outcome = reminder.Obsolete
+	run, err := toDomain(snapshot)
+	if err != nil {
+		return bus.Message{}, "", err
 	}
+	run.Epoch, run.Source = d.Run.Epoch, d.Run.Source
+	d.Run = run
+	outcome := d.Judge(c.disabled, now)
 	trace := map[string]string{}
-	if err := json.Unmarshal([]byte(d.Run.Trace), &trace); err != nil {
-		return bus.Message{}, "", fmt.Errorf("trace context of run %s: %w", d.Run.ID, err)
+	if err := json.Unmarshal([]byte(run.Source.Trace), &trace); err != nil {
+		return bus.Message{}, "", fmt.Errorf("trace context of run %s: %w", run.ID, err)
 	}
-	ctx = telemetry.WithCorrelation(telemetry.Extract(ctx, trace), d.Run.CorrelationID)
+	ctx = telemetry.WithCorrelation(telemetry.Extract(ctx, trace), run.Source.CorrelationID)
 	ctx, span := c.tel.Tracer.Start(ctx, "fire "+string(d.Timer.Kind)+" timer")
 	span.SetAttributes(attribute.String("run_id", snapshot.GetId()), attribute.String("outcome", string(outcome)))
 	defer span.End()
 	event := &reminderv1.ReminderEvent{
-		Id: uuid.Must(uuid.NewV7()).String(), WorkspaceId: d.Run.WorkspaceID, ChannelId: d.Run.ChannelID, Epoch: d.Run.Epoch,
-		CorrelationId: d.Run.CorrelationID, OccurredAt: timestamppb.New(now), DueAt: timestamppb.New(d.Timer.DueAt), Run: snapshot,
+		Id: uuid.Must(uuid.NewV7()).String(), WorkspaceId: run.WorkspaceID, ChannelId: run.ChannelID, Epoch: run.Epoch,
+		CorrelationId: run.Source.CorrelationID, OccurredAt: timestamppb.New(now), DueAt: timestamppb.New(d.Timer.DueAt), Run: snapshot,
 		What: &reminderv1.ReminderEvent_RunnerReminderDue{RunnerReminderDue: &reminderv1.RunnerReminderDue{
 			RunnerId: snapshot.GetAssignment().GetRunnerId(), AssignmentNo: uint32(d.Timer.AssignmentNo),
 		}},
 	}
-	msg, err := bus.Encode(topic.ReminderEvents, d.Run.WorkspaceID+"/"+d.Run.ChannelID, event.Id, snapshot.GetId(), now, event)
+	msg, err := bus.Encode(topic.ReminderEvents, run.WorkspaceID+"/"+run.ChannelID, event.Id, snapshot.GetId(), now, event)
 	msg.Headers = telemetry.Inject(ctx)
-	msg.Headers[bus.CorrelationHeader] = d.Run.CorrelationID
+	msg.Headers[bus.CorrelationHeader] = run.Source.CorrelationID
 	c.tel.Log.InfoContext(ctx, "timer fired", "kind", string(d.Timer.Kind), "run_id", snapshot.GetId(), "outcome", string(outcome))
 	return msg, outcome, err
 }
@@ -162,7 +165,7 @@ func (c *Clock) judge(ctx context.Context, d store.Due, now time.Time) (bus.Mess
 // Forget deletes what is of no more use, once an hour, until ctx ends.
 func (c *Clock) Forget(ctx context.Context) error {
 	for {
-		deleted, err := store.Forget(ctx, c.db, c.now().Add(-keep), forgetLimit)
+		deleted, err := c.store.Forget(ctx, c.now().Add(-keep), forgetLimit)
 		if err != nil && ctx.Err() == nil {
 			c.tel.Log.WarnContext(ctx, "old runs not deleted", "error", err)
 		}

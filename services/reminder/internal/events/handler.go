@@ -18,11 +18,23 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/reminder"
-	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/store"
 )
+
+// Store keeps runs and their timers.
+type Store interface {
+	// Save applies channels and runs, sorted and each once, as far as they are news, and re-arms the timers of these runs.
+	Save(ctx context.Context, tx *postgres.Tx, channels []reminder.Channel, runs []reminder.Armed) error
+	// ClaimDue takes the timers due at now of about limit channels and marks them fired.
+	ClaimDue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]reminder.Due, error)
+	// NextDue is when the next timer is due; zero: there is none.
+	NextDue(ctx context.Context) (time.Time, error)
+	// Forget deletes at most limit runs whose pickup was before the instant.
+	Forget(ctx context.Context, before time.Time, limit int) (int64, error)
+}
 
 // Runs applies run events: it keeps the newest snapshots and arms their timers.
 type Runs struct {
+	Store Store
 	// Armed is told, after the commit, that timers may have changed.
 	Armed func()
 }
@@ -43,8 +55,8 @@ func Wants(ceType string) bool { return !unneeded[ceType] }
 
 // Handle keeps of each channel and run the newest that the records say, and re-arms timers accordingly.
 func (h Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
-	channels := map[[2]string]store.Channel{}
-	runs := map[uuid.UUID]store.Run{}
+	channels := map[[2]string]reminder.Channel{}
+	runs := map[uuid.UUID]reminder.Armed{}
 	for _, record := range records {
 		var event runv1.RunEvent
 		if err := bus.Decode(record, &event); err != nil {
@@ -55,7 +67,7 @@ func (h Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 		}
 		channel := channelOf(&event)
 		key := [2]string{channel.WorkspaceID, channel.ChannelID}
-		if known, ok := channels[key]; !ok || newer(channel, known) {
+		if known, ok := channels[key]; !ok || channel.Newer(known) {
 			channels[key] = channel
 		}
 		if event.GetRun() == nil {
@@ -65,7 +77,7 @@ func (h Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 		if err != nil {
 			return err
 		}
-		if known, ok := runs[run.ID]; !ok || run.Epoch > known.Epoch || run.Epoch == known.Epoch && run.Version > known.Version {
+		if known, ok := runs[run.ID]; !ok || run.Newer(known.Run) {
 			runs[run.ID] = run
 		}
 	}
@@ -73,55 +85,51 @@ func (h Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 		return nil
 	}
 	tx.AfterCommit(h.Armed)
-	return store.Save(ctx, tx,
-		slices.SortedFunc(maps.Values(channels), func(a, b store.Channel) int {
+	return h.Store.Save(ctx, tx,
+		slices.SortedFunc(maps.Values(channels), func(a, b reminder.Channel) int {
 			return cmp.Or(cmp.Compare(a.WorkspaceID, b.WorkspaceID), cmp.Compare(a.ChannelID, b.ChannelID))
 		}),
-		slices.SortedFunc(maps.Values(runs), func(a, b store.Run) int { return slices.Compare(a.ID[:], b.ID[:]) }))
+		slices.SortedFunc(maps.Values(runs), func(a, b reminder.Armed) int { return slices.Compare(a.ID[:], b.ID[:]) }))
 }
 
-func newer(a, b store.Channel) bool {
-	return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.SettingsVersion, b.SettingsVersion)) > 0
-}
-
-func channelOf(event *runv1.RunEvent) store.Channel {
-	return store.Channel{
+func channelOf(event *runv1.RunEvent) reminder.Channel {
+	return reminder.Channel{
 		WorkspaceID: event.GetWorkspaceId(), ChannelID: event.GetChannelId(), Epoch: event.GetEpoch(),
 		SettingsVersion: event.GetSettings().GetVersion(), Reminders: event.GetSettings().GetReminders(),
 	}
 }
 
-func runOf(ctx context.Context, event *runv1.RunEvent) (store.Run, error) {
-	snapshot := event.GetRun()
-	id, err := uuid.Parse(snapshot.GetId())
+func runOf(ctx context.Context, event *runv1.RunEvent) (reminder.Armed, error) {
+	run, err := toDomain(event.GetRun())
 	if err != nil {
-		return store.Run{}, fmt.Errorf("run id: %w", err)
+		return reminder.Armed{}, err
 	}
-	raw, err := proto.Marshal(snapshot)
-	if err != nil {
-		return store.Run{}, fmt.Errorf("snapshot of run %s: %w", id, err)
+	run.Epoch, run.Source.CorrelationID = event.GetEpoch(), event.GetCorrelationId()
+	if run.Source.Snapshot, err = proto.Marshal(event.GetRun()); err != nil {
+		return reminder.Armed{}, fmt.Errorf("snapshot of run %s: %w", run.ID, err)
 	}
 	trace, err := json.Marshal(telemetry.Inject(ctx))
 	if err != nil {
-		return store.Run{}, fmt.Errorf("trace context: %w", err)
+		return reminder.Armed{}, fmt.Errorf("trace context: %w", err)
 	}
-	return store.Run{
-		ID: id, WorkspaceID: snapshot.GetWorkspaceId(), ChannelID: snapshot.GetChannelId(),
-		Epoch: event.GetEpoch(), Version: snapshot.GetVersion(), PickupAt: snapshot.GetPickupAt().AsTime(),
-		Snapshot: raw, CorrelationID: event.GetCorrelationId(), Trace: string(trace),
-		Timers: reminder.Timers(toDomain(snapshot), reminder.Settings{
-			Reminders: event.GetSettings().GetReminders(),
-			Offset:    time.Duration(event.GetSettings().GetReminderOffsetMinutes()) * time.Minute,
-		}),
-	}, nil
+	run.Source.Trace = string(trace)
+	return reminder.Armed{Run: run, Timers: reminder.Timers(run, reminder.Settings{
+		Reminders: event.GetSettings().GetReminders(),
+		Offset:    time.Duration(event.GetSettings().GetReminderOffsetMinutes()) * time.Minute,
+	})}, nil
 }
 
-func toDomain(snapshot *runv1.Run) reminder.Run {
+func toDomain(snapshot *runv1.Run) (reminder.Run, error) {
+	id, err := uuid.Parse(snapshot.GetId())
+	if err != nil {
+		return reminder.Run{}, fmt.Errorf("run id: %w", err)
+	}
 	assignment := snapshot.GetAssignment()
 	return reminder.Run{
+		ID: id, WorkspaceID: snapshot.GetWorkspaceId(), ChannelID: snapshot.GetChannelId(), Version: snapshot.GetVersion(),
 		Closed: snapshot.GetStatus() == runv1.RunStatus_RUN_STATUS_CLOSED &&
 			assignment.GetState() != runv1.AssignmentState_ASSIGNMENT_STATE_DONE,
 		PickupAt: snapshot.GetPickupAt().AsTime(), RunnerID: assignment.GetRunnerId(),
 		AssignmentNo: int(assignment.GetAssignmentNo()), AssignedAt: assignment.GetAssignedAt().AsTime(),
-	}
+	}, nil
 }

@@ -39,13 +39,16 @@ func TestNoTimer(t *testing.T) {
 
 func TestJudgedAtTheDueMoment(t *testing.T) {
 	t.Parallel()
-	timer := reminder.Timers(assigned, on)[0]
-	require.Equal(t, reminder.Send, reminder.Judge(timer, assigned, true, timer.DueAt))
-	require.Equal(t, reminder.Send, reminder.Judge(timer, assigned, true, pickup.Add(-time.Second)), "late is better than never")
-	require.Equal(t, reminder.Obsolete, reminder.Judge(timer, assigned, true, pickup), "but not after pickup")
-	require.Equal(t, reminder.Disabled, reminder.Judge(timer, assigned, false, timer.DueAt))
-	declined, cancelled := assigned, assigned
-	declined.AssignmentNo, cancelled.Closed = 3, false
-	require.Equal(t, reminder.Obsolete, reminder.Judge(timer, declined, true, timer.DueAt))
-	require.Equal(t, reminder.Obsolete, reminder.Judge(timer, cancelled, false, timer.DueAt))
+	due := reminder.Due{Timer: reminder.Timers(assigned, on)[0], Run: assigned, Channel: reminder.Channel{Reminders: true}}
+	require.Equal(t, reminder.Send, due.Judge(false, due.Timer.DueAt))
+	require.Equal(t, reminder.Send, due.Judge(false, pickup.Add(-time.Second)), "late is better than never")
+	require.Equal(t, reminder.Obsolete, due.Judge(false, pickup), "but not after pickup")
+	require.Equal(t, reminder.Disabled, due.Judge(true, due.Timer.DueAt))
+	off, declined, cancelled, reset := due, due, due, due
+	off.Channel.Reminders = false
+	require.Equal(t, reminder.Disabled, off.Judge(false, due.Timer.DueAt))
+	declined.Run.AssignmentNo, cancelled.Run.Closed, reset.Channel.Epoch = 3, false, 1
+	for _, over := range []reminder.Due{declined, cancelled, reset} {
+		require.Equal(t, reminder.Obsolete, over.Judge(true, due.Timer.DueAt))
+	}
 }

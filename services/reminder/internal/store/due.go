@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/reminder"
 )
 
 // The channel is locked first, as the event handler does, so that neither waits for the other in a circle; a channel
@@ -38,7 +39,7 @@ var errFiredTwice = errors.New("a timer that was claimed has fired already")
 
 // ClaimDue takes timers that are due at now, of about limit channels, and marks them fired in tx.
 // Channels that others work on at this moment are left out.
-func ClaimDue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]Due, error) {
+func (s *Store) ClaimDue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]reminder.Due, error) {
 	var workspaces, channels []string
 	rows, err := tx.Pgx().Query(ctx, lockDueChannels, now, limit)
 	if err != nil {
@@ -73,19 +74,20 @@ func ClaimDue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([
 	return due, err
 }
 
-func scanDue(row pgx.CollectableRow) (Due, error) {
-	var d Due
+func scanDue(row pgx.CollectableRow) (reminder.Due, error) {
+	var d reminder.Due
 	var epoch, version, channelEpoch int64
 	err := row.Scan(&d.Timer.Kind, &d.Timer.AssignmentNo, &d.Timer.DueAt, (*[16]byte)(&d.Run.ID), &d.Run.WorkspaceID, &d.Run.ChannelID,
-		&epoch, &version, &d.Run.PickupAt, &d.Run.Snapshot, &d.Run.CorrelationID, &d.Run.Trace, &d.RemindersOn, &channelEpoch)
-	d.Run.Epoch, d.Run.Version, d.ChannelsEpoch = uint64(epoch), uint64(version), uint64(channelEpoch)
+		&epoch, &version, &d.Run.PickupAt, &d.Run.Source.Snapshot, &d.Run.Source.CorrelationID, &d.Run.Source.Trace,
+		&d.Channel.Reminders, &channelEpoch)
+	d.Run.Epoch, d.Run.Version, d.Channel.Epoch = uint64(epoch), uint64(version), uint64(channelEpoch)
 	return d, err
 }
 
 // NextDue is when the next timer is due; zero: there is none.
-func NextDue(ctx context.Context, db *postgres.DB) (time.Time, error) {
+func (s *Store) NextDue(ctx context.Context) (time.Time, error) {
 	var next *time.Time
-	err := db.Read(ctx).Raw("SELECT min(due_at) FROM reminder.timer WHERE fired_at IS NULL").Row().Scan(&next)
+	err := s.db.Read(ctx).Raw("SELECT min(due_at) FROM reminder.timer WHERE fired_at IS NULL").Row().Scan(&next)
 	if err != nil || next == nil {
 		return time.Time{}, err
 	}
@@ -93,8 +95,8 @@ func NextDue(ctx context.Context, db *postgres.DB) (time.Time, error) {
 }
 
 // Forget deletes at most limit runs, and their timers, whose pickup was before the instant. It says how many there were.
-func Forget(ctx context.Context, db *postgres.DB, before time.Time, limit int) (int64, error) {
-	result := db.Read(ctx).Exec(`DELETE FROM reminder.run WHERE run_id IN (
+func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int64, error) {
+	result := s.db.Read(ctx).Exec(`DELETE FROM reminder.run WHERE run_id IN (
 		SELECT run_id FROM reminder.run WHERE pickup_at < ? ORDER BY pickup_at LIMIT ?)`, before, limit)
 	return result.RowsAffected, result.Error
 }

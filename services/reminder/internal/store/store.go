@@ -18,33 +18,11 @@ const (
 	Migration = 2
 )
 
-// Channel is what is known of a channel.
-type Channel struct {
-	WorkspaceID, ChannelID string
-	Epoch                  uint64
-	SettingsVersion        uint64
-	Reminders              bool
-}
+// Store is reminder's part of the database.
+type Store struct{ db *postgres.DB }
 
-// Run is the newest snapshot of a run, with the timers it has now.
-type Run struct {
-	ID                     uuid.UUID
-	WorkspaceID, ChannelID string
-	Epoch, Version         uint64
-	PickupAt               time.Time
-	Snapshot               []byte // coffeebuddy.run.v1.Run
-	CorrelationID          string
-	Trace                  string // W3C trace context, as JSON
-	Timers                 []reminder.Timer
-}
-
-// Due is a timer that is due, with what is known now.
-type Due struct {
-	Timer         reminder.Timer
-	Run           Run
-	RemindersOn   bool
-	ChannelsEpoch uint64
-}
+// New makes a store.
+func New(db *postgres.DB) *Store { return &Store{db} }
 
 // A higher epoch voids what was known of the channel; of the same epoch the newer settings count. The rows are taken in
 // the order of the arrays, which is the same for everybody, and stay locked until the transaction ends.
@@ -85,7 +63,7 @@ ON CONFLICT DO NOTHING`
 
 // Save applies channels and runs, each sorted by the caller and at most once per channel and run, and re-arms the
 // timers of the runs that were news.
-func Save(ctx context.Context, tx *postgres.Tx, channels []Channel, runs []Run) error {
+func (s *Store) Save(ctx context.Context, tx *postgres.Tx, channels []reminder.Channel, runs []reminder.Armed) error {
 	var workspaces, names []string
 	var epochs, versions []int64
 	var reminders []bool
@@ -113,7 +91,7 @@ func Save(ctx context.Context, tx *postgres.Tx, channels []Channel, runs []Run) 
 	return arm(ctx, tx, news, runs)
 }
 
-func saveNews(ctx context.Context, tx *postgres.Tx, runs []Run) ([][16]byte, error) {
+func saveNews(ctx context.Context, tx *postgres.Tx, runs []reminder.Armed) ([][16]byte, error) {
 	var ids [][16]byte
 	var workspaces, channels, correlations, traces []string
 	var epochs, versions []int64
@@ -123,8 +101,8 @@ func saveNews(ctx context.Context, tx *postgres.Tx, runs []Run) ([][16]byte, err
 		ids = append(ids, r.ID)
 		workspaces, channels = append(workspaces, r.WorkspaceID), append(channels, r.ChannelID)
 		epochs, versions = append(epochs, int64(r.Epoch)), append(versions, int64(r.Version))
-		pickups, snapshots = append(pickups, r.PickupAt), append(snapshots, r.Snapshot)
-		correlations, traces = append(correlations, r.CorrelationID), append(traces, r.Trace)
+		pickups, snapshots = append(pickups, r.PickupAt), append(snapshots, r.Source.Snapshot)
+		correlations, traces = append(correlations, r.Source.CorrelationID), append(traces, r.Source.Trace)
 	}
 	rows, err := tx.Pgx().Query(ctx, saveRuns, ids, workspaces, channels, epochs, versions, pickups, snapshots, correlations, traces)
 	if err != nil {
@@ -133,7 +111,7 @@ func saveNews(ctx context.Context, tx *postgres.Tx, runs []Run) ([][16]byte, err
 	return pgx.CollectRows(rows, pgx.RowTo[[16]byte])
 }
 
-func arm(ctx context.Context, tx *postgres.Tx, news [][16]byte, runs []Run) error {
+func arm(ctx context.Context, tx *postgres.Tx, news [][16]byte, runs []reminder.Armed) error {
 	isNews := make(map[uuid.UUID]bool, len(news))
 	for _, id := range news {
 		isNews[id] = true
