@@ -1,6 +1,6 @@
 # Needs Go, git and make; everything else is fetched, pinned, into .bin/. What a target does in more than a line is in .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset smoke test test-kafka test-browser cover lint drift tidy-check generate baseline fmt bench
+.PHONY: help demo demo-reset smoke test test-kafka test-browser cover lint lint-fix drift tidy-check generate baseline fmt bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ cover: ## Print the coverage of the last `make test`; at least 80 %
 
 lint: .bin/golangci-lint ## Run the linters
 	.bin/golangci-lint run $(folders)
+
+lint-fix: .bin/golangci-lint ## Let the linters repair what they can
+	.bin/golangci-lint run --fix $(folders)
 
 drift: .bin/buf .bin/protoc-gen-go ## Check generated files and the messages' compatibility
 	@.tools/drift.sh

@@ -18,5 +18,5 @@ awk -v minimum=80 '
     for (package in all) printf "%5.1f %%  %5d  %s\n", 100 * covered[package] / all[package], all[package], package | "sort -k4"
     close("sort -k4")
     printf "%5.1f %%  %5d  hand-written code in total (minimum %d %%)\n", 100 * done / total, total, minimum
-    exit 100 * done / total < minimum
+    exit (100 * done / total < minimum)
   }' coverage/profile.txt

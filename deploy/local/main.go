@@ -3,11 +3,14 @@
 //	local up      start everything, print the address of the page, stop on Ctrl-C
 //	local reset   forget all state of earlier runs
 //	local smoke   start everything, play one coffee run through it, print the conversation
+//
+// Flags, before the word: -state FOLDER (.local in the repository), -binaries FOLDER of services that are built already.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -19,67 +22,103 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/deploy/local/stack"
 )
 
-// pagePort is where the simulator's page is served unless the port is taken.
-const pagePort = 8580
+// port is where the simulator's page is served unless the port is taken; the services are at those after it.
+const port = 8580
+
+// hint is how often someone who waits for the services is told what they wait for.
+const hint = 15 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	context.AfterFunc(ctx, stop) // from now on a signal ends us at once
+	if err := run(ctx, os.Args[1:]); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "coffeebuddy:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string) error {
-	root, err := stack.Root()
-	if err != nil {
+	var cfg stack.Config
+	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	flags.StringVar(&cfg.Dir, "state", "", "folder of the `state` (.local in the repository)")
+	flags.StringVar(&cfg.Binaries, "binaries", "", "`folder` of the services, ready-built (they are built)")
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	dir := filepath.Join(root, ".local")
-	if len(args) != 1 {
-		return errors.New("usage: local up|reset|smoke")
+	usage := errors.New("usage: local [-state FOLDER] [-binaries FOLDER] up|reset|smoke")
+	if flags.NArg() != 1 {
+		return usage
 	}
-	switch args[0] {
+	var err error
+	if cfg.Root, err = stack.Root(); err != nil {
+		return err
+	}
+	if cfg.Dir == "" {
+		cfg.Dir = filepath.Join(cfg.Root, ".local")
+	}
+	cfg.DatabaseURL, cfg.KafkaBootstrap = os.Getenv("DATABASE_URL"), os.Getenv("KAFKA_BOOTSTRAP")
+	switch flags.Arg(0) {
 	case "up":
-		return up(ctx, root, dir)
+		return up(ctx, cfg)
 	case "reset":
-		return stack.Reset(ctx, dir)
+		return reset(ctx, cfg)
 	case "smoke":
-		return smoke.Run(ctx, root, filepath.Join(dir, "smoke"), os.Stdout)
+		cfg.Dir = filepath.Join(cfg.Dir, "smoke")
+		return smoke.Run(ctx, cfg, os.Stdout)
 	default:
-		return fmt.Errorf("unknown word %q; usage: local up|reset|smoke", args[0])
+		return usage
 	}
 }
 
-func up(ctx context.Context, root, dir string) error {
-	lock, err := stack.Lock(dir)
+func up(ctx context.Context, cfg stack.Config) error {
+	lock, err := stack.Lock(cfg.Dir)
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
 	started := time.Now()
 	fmt.Println("Starting CoffeeBuddy: Postgres, broker, Slack simulator and four services …")
-	s, err := stack.Start(ctx, stack.Config{
-		Root: root, Dir: dir, PagePort: pagePort,
-		DatabaseURL:    os.Getenv("DATABASE_URL"),
-		KafkaBootstrap: os.Getenv("KAFKA_BOOTSTRAP"),
-		SlackAPIURL:    os.Getenv("SLACK_API_URL"),
-		Out:            os.Stdout, Colour: stack.Colourful(os.Stdout),
-	})
+	cfg.SlackAPIURL = os.Getenv("SLACK_API_URL")
+	cfg.Port, cfg.Out, cfg.Colour = port, os.Stdout, stack.Colourful(os.Stdout)
+	s, err := stack.Start(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer s.Stop()
-	if err := s.Ready(ctx); err != nil && ctx.Err() == nil {
+	if !ready(ctx, s) {
+		return nil
+	}
+	if err := s.WriteEnv(); err != nil {
 		return err
 	}
-	if err := s.WriteEnv(filepath.Join(dir, "env")); err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(filepath.Join(dir, "env")) }()
 	s.PrintAddresses(os.Stdout, time.Since(started))
 	<-ctx.Done()
 	fmt.Println("\nStopping …")
+	return nil
+}
+
+// ready waits for the services, and says what it waits for if that takes long. false: ctx ended.
+func ready(ctx context.Context, s *stack.Stack) bool {
+	for {
+		waiting, cancel := context.WithTimeout(ctx, hint)
+		err := s.Ready(waiting)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err == nil
+		}
+		s.Say("%v", err)
+		s.Say("still trying; Ctrl-C and make demo-reset start over, without what was played so far")
+	}
+}
+
+func reset(ctx context.Context, cfg stack.Config) error {
+	if err := stack.Reset(ctx, cfg.Dir); err != nil {
+		return err
+	}
+	fmt.Println("Forgotten. make demo starts anew.")
+	if cfg.DatabaseURL != "" || cfg.KafkaBootstrap != "" {
+		fmt.Println("What is in the given DATABASE_URL and KAFKA_BOOTSTRAP is as it was.")
+	}
 	return nil
 }

@@ -20,6 +20,7 @@ CREATE TABLE ingress.delivery (
     obsolete_at    timestamptz NOT NULL,
 
     state          text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'obsolete', 'failed')),
+    live           boolean NOT NULL DEFAULT true, -- pending now, or likely to be again: the card of a run that goes on
     wanted_version bigint NOT NULL CHECK (wanted_version >= 0), -- of the run, on a card; else 0
     shown_version  bigint NOT NULL DEFAULT 0 CHECK (shown_version >= 0),
     part           smallint NOT NULL DEFAULT 0 CHECK (part >= 0), -- the next of its messages
@@ -44,10 +45,12 @@ CREATE TABLE ingress.delivery (
     CHECK ((kind IN ('card', 'summary')) = (user_id = '')),
     CHECK ((message_ts = '') = (message_channel = '')),
     CHECK (state <> 'sent' OR wanted_version <= shown_version),
-    CHECK (state = 'pending' OR leased_until = '-infinity')
+    CHECK (state = 'pending' OR leased_until = '-infinity'),
+    CHECK (live OR state <> 'pending')
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
-CREATE INDEX delivery_pending ON ingress.delivery (workspace_id, conversation, id) WHERE state = 'pending';
+-- By live, not by state: a card that becomes pending and sent with every click must not be indexed anew each time.
+CREATE INDEX delivery_live ON ingress.delivery (workspace_id, conversation, id) WHERE live;
 CREATE INDEX delivery_card ON ingress.delivery (workspace_id, conversation) WHERE kind = 'card'; -- when one was last changed there
 
 -- Until when Slack asked us to wait, shared by all replicas. subject: a method ("chat.update") or a conversation.

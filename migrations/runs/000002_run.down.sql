@@ -1,3 +1,4 @@
+DROP FUNCTION runs.assert_rows;
 DROP TABLE runs.inbox;
 DROP TABLE runs.usual;
 DROP TABLE runs.drink_order;

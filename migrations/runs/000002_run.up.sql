@@ -33,7 +33,7 @@ CREATE TABLE runs.run (
     channel_id     text NOT NULL,
     epoch          bigint NOT NULL CHECK (epoch >= 1),
     status         text NOT NULL CHECK (status IN ('open', 'closing', 'closed', 'cancelled', 'failed')),
-    version        bigint NOT NULL CHECK (version >= 1),
+    version        bigint NOT NULL CHECK (version >= 1), -- with the last change of this row; see drink_order.version
     initiator_id   text NOT NULL CHECK (initiator_id <> ''),
     correlation_id text NOT NULL, -- of the command that started it
     place          text NOT NULL CHECK (char_length(place) <= 80), -- '': none given
@@ -62,21 +62,24 @@ CREATE TABLE runs.run (
     CONSTRAINT run_runner CHECK (
         num_nonnulls(runner_id, assigned_at) = CASE WHEN assignment_state = 'assigned' THEN 2 ELSE 0 END
         AND (explanation IS NULL OR runner_id IS NOT NULL))
-) WITH (fillfactor = 70); -- room for the next version of a row on its page: an order changes no indexed column
+);
 
 -- A channel has at most one run that is open or closing.
 CREATE UNIQUE INDEX run_one_open_per_channel ON runs.run (workspace_id, channel_id) WHERE status IN ('open', 'closing');
 CREATE INDEX run_by_answer_due ON runs.run (answer_due_at) WHERE answer_due_at IS NOT NULL;
 
--- The active orders: one per person and run. Withdrawn ones are deleted.
+-- One order per person and run. Placing an order writes here alone, not to the run: it is what people do most.
 CREATE TABLE runs.drink_order (
     run_id     uuid NOT NULL REFERENCES runs.run ON DELETE CASCADE,
     user_id    text NOT NULL CHECK (user_id <> ''),
-    drink      text NOT NULL CHECK (char_length(drink) BETWEEN 1 AND 280),
-    quantity   smallint NOT NULL CHECK (quantity BETWEEN 1 AND 9),
+    -- The run's version with the last change of this order: the run is at the highest of its own row and its orders.
+    version    bigint NOT NULL,
+    drink      text CHECK (char_length(drink) BETWEEN 1 AND 280), -- NULL: withdrawn
+    quantity   smallint CHECK (quantity BETWEEN 1 AND 9),
     placed_at  timestamptz NOT NULL,
     changed_at timestamptz NOT NULL,
-    PRIMARY KEY (run_id, user_id)
+    PRIMARY KEY (run_id, user_id),
+    CONSTRAINT drink_order_withdrawn CHECK ((drink IS NULL) = (quantity IS NULL))
 );
 
 CREATE TABLE runs.usual (
@@ -98,3 +101,12 @@ CREATE TABLE runs.inbox (
     received_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX inbox_by_received_at ON runs.inbox (received_at);
+
+-- Fails unless a statement has affected as many rows as it should: what was decided, was decided on another state.
+-- In SQL, so that writes can travel with COMMIT and need no look at their outcome.
+CREATE FUNCTION runs.assert_rows(what text, affected bigint, expected bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF affected <> expected THEN
+        RAISE EXCEPTION '%: % rows affected instead of %', what, affected, expected;
+    END IF;
+END $$;

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func (p *partition) transact(assigned, work context.Context, upTo int64, records
 		switch {
 		case err == nil:
 			p.moved(upTo)
-			p.well()
+			p.well(work)
 			return nil, nil
 		case errors.Is(err, errMoved) || work.Err() != nil:
 			return nil, err
@@ -119,28 +120,25 @@ const (
 func (p *partition) park(assigned, work context.Context, r *Record, upTo int64, reason error) error {
 	ctx := r.Context(work)
 	attributes := []any{"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "type", r.Type, "message_id", r.ID, "reason", kind(reason)}
-	var crash *panicked
-	if errors.As(reason, &crash) {
+	if crash, ok := errors.AsType[*panicked](reason); ok {
 		attributes = append(attributes, "stack", crash.stack)
 	}
 	p.k.log.ErrorContext(ctx, "record parked", attributes...)
 
-	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		err := p.k.client.bury(ctx, p.k.cfg.DeadLetter, p.k.cfg.Group, r, reason)
-		if err == nil {
-			break
-		}
+	wait := retryFirst
+	for err := p.bury(ctx, r, reason); err != nil; err = p.bury(ctx, r, reason) {
 		p.fail(ctx, err)
 		if sleep(assigned, wait); assigned.Err() != nil {
 			return err
 		}
+		wait = min(2*wait, retryMost)
 	}
 	parker, tells := p.sub.Handler.(Parker)
 	refusal, err := p.transact(assigned, work, upTo, 1, func(txCtx context.Context, tx *postgres.Tx) error {
-		if !tells || r.malformed != nil {
-			return nil
+		if tells && r.malformed == nil {
+			return parker.Parked(r.Context(txCtx), tx, r, reason)
 		}
-		return parker.Parked(r.Context(txCtx), tx, r, reason)
+		return nil
 	})
 	if refusal != nil {
 		p.k.log.ErrorContext(ctx, "parking told nobody", "topic", r.Topic, "offset", r.Offset, "error", kind(refusal))
@@ -154,7 +152,8 @@ func (p *partition) park(assigned, work context.Context, r *Record, upTo int64, 
 }
 
 // bury publishes a record, as it came and with why it is there, to the dead-letter topic.
-func (c *Client) bury(ctx context.Context, topic, group string, r *Record, reason error) error {
+func (p *partition) bury(ctx context.Context, r *Record, reason error) error {
+	c, topic, group := p.k.client, p.k.cfg.DeadLetter, p.k.cfg.Group
 	ctx, cancel := context.WithTimeout(ctx, publishLimit)
 	defer cancel()
 	n, err := c.partitionOf(ctx, topic, r.Key)
@@ -163,7 +162,7 @@ func (c *Client) bury(ctx context.Context, topic, group string, r *Record, reaso
 	}
 	m := &Message{Topic: topic, Key: r.Key, ID: r.ID, Value: r.Value}
 	_, span := c.startSend(ctx, m, n)
-	headers := append(r.headers[:len(r.headers):len(r.headers)],
+	headers := append(slices.Clip(r.headers),
 		kafka.Header{Key: headerReason, Value: []byte(shorten(reason.Error(), reasonLimit))},
 		kafka.Header{Key: headerConsumer, Value: []byte(group)},
 		kafka.Header{Key: headerAttempt, Value: fmt.Append(nil, r.attempts)},
@@ -172,13 +171,16 @@ func (c *Client) bury(ctx context.Context, topic, group string, r *Record, reaso
 		kafka.Header{Key: headerOffset, Value: fmt.Append(nil, r.Offset)},
 		kafka.Header{Key: headerParkedAt, Value: time.Now().UTC().AppendFormat(nil, time.RFC3339Nano)})
 	b := &batch{topic: topic, partition: n, messages: []*Message{m}}
-	begun := time.Now()
+	begun, lost := time.Now(), 0
 	err = c.produce(ctx, b, []kafka.Record{{Time: begun, Headers: headers}}, 0, 1)
 	if Refused(err) && len(m.Value) > 0 { // with these headers it is too large; where it came from still says which one it was
 		m.Value = nil
 		err = c.produce(ctx, b, []kafka.Record{{Time: begun, Headers: headers}}, 0, 1)
 	}
-	c.meter.publish(ctx, topic, 1, time.Since(begun), err)
+	if err != nil {
+		lost = 1
+	}
+	c.meter.publish(ctx, topic, 1-lost, lost, time.Since(begun))
 	end(span, err)
 	return err
 }
@@ -207,7 +209,7 @@ func safely(do func() error) (err error) {
 
 const (
 	reasonLimit = 2000 // bytes in the dead-letter topic
-	logLimit    = 500  // and in a log line
+	logLimit    = 1000 // and in a log line
 )
 
 // kind is what may be logged of an error: PostgreSQL's texts can quote a value, its codes and names cannot.

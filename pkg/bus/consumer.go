@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -107,8 +108,8 @@ func (k *Consumer) Run(ctx context.Context) error {
 		return fmt.Errorf("consumer %s: metrics: %w", k.cfg.Group, err)
 	}
 	defer func() { _ = lag.Unregister() }()
-
-	if !k.awaitTopics(ctx) {
+	defer k.membership.leave(errStopped)
+	if k.awaitTopics(ctx); ctx.Err() != nil {
 		return nil
 	}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
@@ -122,17 +123,12 @@ func (k *Consumer) Run(ctx context.Context) error {
 	}
 	for ctx.Err() == nil {
 		gen, err := group.Next(ctx) // an outage is not a reason to stop consuming; the group waits between its tries
-		switch {
-		case err == nil:
-			k.serve(ctx, gen)
-		case ctx.Err() == nil:
-			k.membership.leave(err)
-			if k.reminders.due("group") {
-				k.log.WarnContext(ctx, "not a member of the group", "error", err)
-			}
+		if err != nil {
+			k.away(ctx, err)
+			continue
 		}
+		k.serve(ctx, gen)
 	}
-	defer k.membership.leave(errStopped)
 	left := make(chan struct{})
 	go func() { _ = group.Close(); close(left) }()
 	select {
@@ -142,21 +138,32 @@ func (k *Consumer) Run(ctx context.Context) error {
 	return nil
 }
 
-// awaitTopics waits until every topic exists: a member that joins before is never assigned the late ones.
-func (k *Consumer) awaitTopics(ctx context.Context) bool {
-	err := again(ctx, func() error {
+// awaitTopics waits until every topic exists, or ctx ends: a member that joins before is never assigned the late ones.
+func (k *Consumer) awaitTopics(ctx context.Context) {
+	for ctx.Err() == nil {
 		found, err := k.client.describe(ctx, k.topics...)
 		for _, t := range k.topics {
 			if _, exists := found[t]; err == nil && !exists {
 				err = fmt.Errorf("topic %s does not exist", t)
 			}
 		}
-		if err != nil && ctx.Err() == nil {
-			k.membership.leave(err)
+		if err == nil {
+			return
 		}
-		return err
-	})
-	return err == nil
+		k.away(ctx, err)
+		sleep(ctx, rejoin)
+	}
+}
+
+// away notes why this member is in no generation.
+func (k *Consumer) away(ctx context.Context, why error) {
+	if ctx.Err() != nil {
+		return
+	}
+	k.membership.leave(why)
+	if k.reminders.due("group") {
+		k.log.WarnContext(ctx, "not a member of the group", "error", why)
+	}
 }
 
 // serve starts a partition's function for each partition this member was assigned, and returns.
@@ -165,10 +172,13 @@ func (k *Consumer) serve(ctx context.Context, gen *kafka.Generation) {
 	work, abandon := context.WithCancel(context.WithoutCancel(ctx)) // a transaction under way may end in peace, for a while
 	context.AfterFunc(assigned, func() { time.AfterFunc(drain, abandon) })
 
+	described := sync.OnceValues(func() (map[string]description, error) { return k.client.describe(assigned, k.topics...) })
 	var partitions []*partition
 	for _, sub := range k.cfg.Subscriptions {
 		for _, a := range gen.Assignments[sub.Topic] {
-			partitions = append(partitions, newPartition(k, sub, a.ID))
+			p := newPartition(k, sub, a.ID)
+			p.described = described
+			partitions = append(partitions, p)
 		}
 	}
 	k.membership.join(partitions)
@@ -212,7 +222,7 @@ func (k *Consumer) tend(ended context.Context, gen *kafka.Generation, partitions
 		}
 		if err := gen.CommitOffsets(news); err != nil {
 			clear(told)
-			k.log.Debug("offsets not committed", "error", err)
+			k.log.DebugContext(ended, "offsets not committed", "error", err)
 		}
 		if time.Since(inspected) < inspect {
 			continue

@@ -60,12 +60,13 @@ func (m meter) observed(topic string) metric.ObserveOption {
 	return metric.WithAttributes(attribute.String("topic", topic))
 }
 
-func (m meter) publish(ctx context.Context, topic string, count int, took time.Duration, err error) {
-	outcome := published
-	if err != nil {
-		outcome = failed
+func (m meter) publish(ctx context.Context, topic string, acknowledged, lost int, took time.Duration) {
+	if acknowledged > 0 {
+		m.publishTotal.Add(ctx, int64(acknowledged), m.with(topic, published))
 	}
-	m.publishTotal.Add(ctx, int64(count), m.with(topic, outcome))
+	if lost > 0 {
+		m.publishTotal.Add(ctx, int64(lost), m.with(topic, failed))
+	}
 	m.publishLatency.Record(ctx, took.Seconds(), m.with(topic, ""))
 }
 

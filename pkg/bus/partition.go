@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -20,9 +19,9 @@ import (
 )
 
 const (
-	fetchWait  = 500 * time.Millisecond // a broker's longest wait for a record
+	fetchWait  = 2 * time.Second // a broker's longest wait for a record; the end of the assignment cuts it short
 	fetchBytes = 1 << 20
-	fetchLimit = 5 * time.Second // for an answer that is due
+	fetchLimit = 4 * time.Second // beyond that, for an answer that is due
 
 	retryFirst  = 100 * time.Millisecond // after a failure of the surroundings; doubles
 	retryMost   = 2 * time.Second
@@ -38,6 +37,8 @@ type partition struct {
 	sub   Subscription
 	topic string
 	id    int
+
+	described func() (map[string]description, error) // asked once by a generation for all its partitions; nil after the first use
 
 	conn     *kafka.Conn
 	hangUp   func() bool // has conn no longer closed when the assignment ends
@@ -81,7 +82,7 @@ func (p *partition) run(assigned, work context.Context) {
 		}
 		records, err := p.fetch(assigned)
 		if err == nil {
-			p.well()
+			p.well(assigned)
 			wait = 0
 			err = p.consume(assigned, work, records)
 		}
@@ -174,12 +175,19 @@ func (p *partition) fetch(ctx context.Context) ([]kafka.Message, error) {
 func (p *partition) connect(ctx context.Context) error {
 	dial, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	found, err := p.k.client.describe(dial, p.topic)
+	ask := p.described
+	if p.described = nil; ask == nil {
+		ask = func() (map[string]description, error) { return p.k.client.describe(dial, p.topic) }
+	}
+	found, err := ask()
 	if err != nil {
 		return err
 	}
 	d, exists := found[p.topic]
-	if !exists || p.id >= len(d.leaders) || d.leaders[p.id].Host == "" {
+	if !exists {
+		return fmt.Errorf("topic %s does not exist", p.topic)
+	}
+	if p.id >= len(d.leaders) || d.leaders[p.id].Host == "" {
 		return fmt.Errorf("partition %s/%d has no leader", p.topic, p.id)
 	}
 	leader := d.leaders[p.id]
@@ -276,9 +284,9 @@ func (p *partition) topicChanged() bool {
 
 func (p *partition) alive() { p.seen.Store(time.Now().UnixNano()) }
 
-func (p *partition) well() {
+func (p *partition) well(ctx context.Context) {
 	if was := p.trouble.Swap(nil); was != nil && was.logged {
-		p.k.log.Info("consuming again", "topic", p.topic, "partition", p.id, "after_seconds", time.Since(was.since).Seconds())
+		p.k.log.InfoContext(ctx, "consuming again", "topic", p.topic, "partition", p.id, "after_seconds", time.Since(was.since).Seconds())
 	}
 }
 
@@ -289,13 +297,13 @@ func (p *partition) fail(ctx context.Context, err error) {
 	if was := p.trouble.Load(); was != nil {
 		now.since, now.logged = was.since, was.logged
 	}
-	about, level, what := p.topic, slog.LevelWarn, "consuming waits"
-	if errors.As(err, &errHalted{}) {
-		about, level, what = err.Error(), slog.LevelError, "consuming halted"
-	}
-	if p.k.reminders.due(about) {
+	attributes := []any{"topic", p.topic, "partition", p.id, "error", kind(err)}
+	if halted := errors.As(err, &errHalted{}); halted && p.k.reminders.due(err.Error()) {
 		now.logged = true
-		p.k.log.Log(ctx, level, what, "topic", p.topic, "partition", p.id, "error", kind(err))
+		p.k.log.ErrorContext(ctx, "consuming halted", attributes...)
+	} else if !halted && p.k.reminders.due(p.topic) {
+		now.logged = true
+		p.k.log.WarnContext(ctx, "consuming waits", attributes...)
 	}
 	p.trouble.Store(now)
 }

@@ -24,8 +24,8 @@ const (
 
 // Publish sends msgs, acknowledged by all in-sync replicas, one produce request after the other per partition, so that
 // no message overtakes an earlier one with the same key, also not one that failed. It tries again what may succeed
-// until ctx ends (10 s if it has no deadline). After an error none, some or all of the messages may have landed, and
-// may still land: publishing them again must be harmless.
+// until ctx ends (10 s if it has no deadline). Its error is an *Unpublished; what that names may still land, so
+// publishing it again must be harmless.
 //
 // The partition of a key is the one the Java client chooses (murmur2).
 func (c *Client) Publish(ctx context.Context, msgs ...Message) error {
@@ -34,20 +34,41 @@ func (c *Client) Publish(ctx context.Context, msgs ...Message) error {
 		ctx, cancel = context.WithTimeout(ctx, publishLimit)
 		defer cancel()
 	}
-	batches, err := c.partition(ctx, msgs)
-	if err != nil {
-		return err
-	}
+	batches, lost := c.partition(ctx, msgs)
+	sent, errs := make([]int, len(batches)), make([]error, len(batches))
 	if len(batches) == 1 {
-		return c.publish(ctx, batches[0])
+		sent[0], errs[0] = c.publish(ctx, batches[0])
+	} else {
+		var all sync.WaitGroup
+		for i, b := range batches {
+			all.Go(func() { sent[i], errs[i] = c.publish(ctx, b) })
+		}
+		all.Wait()
 	}
-	errs := make([]error, len(batches))
-	var all sync.WaitGroup
 	for i, b := range batches {
-		all.Go(func() { errs[i] = c.publish(ctx, b) })
+		if errs[i] != nil {
+			lost.add(errs[i], b.places[sent[i]:]...)
+		}
 	}
-	all.Wait()
-	return errors.Join(errs...)
+	if len(lost.Places) > 0 {
+		return &lost
+	}
+	return nil
+}
+
+// Unpublished is Publish's error: which messages were not acknowledged, by their places among its arguments, and why.
+// All others were.
+type Unpublished struct {
+	Places []int
+	Err    error
+}
+
+func (u *Unpublished) Error() string { return u.Err.Error() }
+func (u *Unpublished) Unwrap() error { return u.Err }
+
+func (u *Unpublished) add(err error, places ...int) {
+	u.Places = append(u.Places, places...)
+	u.Err = errors.Join(u.Err, err)
 }
 
 // Refused tells whether err is a broker's final word on a message, such as its being too large:
@@ -65,15 +86,23 @@ type batch struct {
 	topic     string
 	partition int
 	messages  []*Message
+	places    []int // of the messages among the arguments of Publish
 }
 
-func (c *Client) partition(ctx context.Context, msgs []Message) ([]*batch, error) {
-	var batches []*batch
+// partition sorts messages by where they go; lost are those of topics that are not there.
+func (c *Client) partition(ctx context.Context, msgs []Message) (batches []*batch, lost Unpublished) {
+	missing := map[string]bool{}
 	for i := range msgs {
 		m := &msgs[i]
+		if missing[m.Topic] {
+			lost.add(nil, i)
+			continue
+		}
 		n, err := c.partitionOf(ctx, m.Topic, m.Key)
 		if err != nil {
-			return nil, err
+			missing[m.Topic] = true
+			lost.add(err, i)
+			continue
 		}
 		at := slices.IndexFunc(batches, func(b *batch) bool { return b.partition == n && b.topic == m.Topic })
 		if at < 0 {
@@ -81,8 +110,9 @@ func (c *Client) partition(ctx context.Context, msgs []Message) ([]*batch, error
 			batches = append(batches, &batch{topic: m.Topic, partition: n})
 		}
 		batches[at].messages = append(batches[at].messages, m)
+		batches[at].places = append(batches[at].places, i)
 	}
-	return batches, nil
+	return batches, lost
 }
 
 var partitioner = kafka.Murmur2Balancer{Consistent: true}
@@ -103,56 +133,60 @@ func (c *Client) partitionOf(ctx context.Context, topic, key string) (int, error
 	return partitioner.Balance(kafka.Message{Key: []byte(key)}, numbers.([]int)...), nil
 }
 
+// countPartitions asks a broker. A topic that is not there is an error at once: it must not keep others waiting.
 func (c *Client) countPartitions(ctx context.Context, topic string) (count int, err error) {
 	err = again(ctx, func() error {
 		found, err := c.describe(ctx, topic)
-		if err != nil {
-			return err
-		}
-		if count = len(found[topic].leaders); count == 0 {
-			return fmt.Errorf("topic %s: %w", topic, kafka.UnknownTopicOrPartition)
-		}
-		return nil
+		count = len(found[topic].leaders)
+		return err
 	})
+	if err == nil && count == 0 {
+		err = fmt.Errorf("topic %s does not exist", topic)
+	}
 	return count, err
 }
 
-// publish sends a partition's messages in as few requests as their size allows, one after the other.
-func (c *Client) publish(ctx context.Context, b *batch) error {
-	records := make([]kafka.Record, 0, len(b.messages))
+// publish sends a partition's messages in as few requests as their size allows, one after the other, and returns how
+// many of them were acknowledged.
+func (c *Client) publish(ctx context.Context, b *batch) (sent int, err error) {
+	records := make([]kafka.Record, len(b.messages))
 	spans := make([]trace.Span, len(b.messages))
-	size := 0
 	for i, m := range b.messages {
-		sendCtx, span := c.startSend(ctx, m, b.partition)
-		spans[i] = span
-		headers := c.headersOf(sendCtx, m)
-		size += weight(m, headers)
-		records = append(records, kafka.Record{Time: time.Now(), Headers: headers})
+		var sending context.Context
+		sending, spans[i] = c.startSend(ctx, m, b.partition)
+		records[i] = kafka.Record{Time: time.Now(), Headers: c.headersOf(sending, m)}
 	}
 	begun := time.Now()
-	err := c.inPieces(ctx, b, records, size)
-	c.meter.publish(ctx, b.topic, len(records), time.Since(begun), err)
-	for _, span := range spans {
-		end(span, err)
-	}
-	return err
-}
-
-func (c *Client) inPieces(ctx context.Context, b *batch, records []kafka.Record, size int) error {
-	from := 0
-	if size > largestBatch {
-		size = 0
-		for i, m := range b.messages {
-			w := weight(m, records[i].Headers)
-			if size += w; size > largestBatch && i > from {
-				if err := c.produce(ctx, b, records, from, i); err != nil {
-					return err
-				}
-				from, size = i, w
+	for sent < len(records) && err == nil {
+		next := sent + 1
+		for size := b.weight(records, sent); next < len(records); next++ {
+			if size += b.weight(records, next); size > largestBatch {
+				break
 			}
 		}
+		if err = c.produce(ctx, b, records, sent, next); err == nil {
+			sent = next
+		}
 	}
-	return c.produce(ctx, b, records, from, len(records))
+	took := time.Since(begun)
+	for i, span := range spans {
+		if i < sent {
+			end(span, nil)
+		} else {
+			end(span, err)
+		}
+	}
+	c.meter.publish(ctx, b.topic, sent, len(records)-sent, took)
+	return sent, err
+}
+
+// weight is about how many bytes a message takes in a request.
+func (b *batch) weight(records []kafka.Record, i int) int {
+	n := len(b.messages[i].Key) + len(b.messages[i].Value) + 32
+	for _, h := range records[i].Headers {
+		n += len(h.Key) + len(h.Value) + 4
+	}
+	return n
 }
 
 // produce sends the messages from…to in one request until it is acknowledged or ctx ends.
@@ -203,15 +237,6 @@ func (c *Client) headersOf(ctx context.Context, m *Message) []kafka.Header {
 		headers = append(headers, kafka.Header{Key: CorrelationHeader, Value: []byte(id)})
 	}
 	return headers
-}
-
-// weight is about how many bytes a message takes in a request.
-func weight(m *Message, headers []kafka.Header) int {
-	n := len(m.Key) + len(m.Value) + 32
-	for _, h := range headers {
-		n += len(h.Key) + len(h.Value) + 4
-	}
-	return n
 }
 
 // again calls do until it succeeds, is refused or ctx ends, and returns do's last error.

@@ -79,7 +79,7 @@ func describe(ctx context.Context, transport *kafka.Transport, addr net.Addr, to
 	request := kmsg.NewPtrMetadataRequest()
 	for _, name := range topics {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
+		t.Topic = new(name)
 		request.Topics = append(request.Topics, t)
 	}
 	answer, err := transport.RoundTrip(ctx, addr, &exchange{request: request})
@@ -127,9 +127,13 @@ const (
 
 var _ protocol.RawExchanger = (*exchange)(nil)
 
-func (*exchange) ApiKey() protocol.ApiKey                 { return protocol.Metadata }
+// ApiKey is named by protocol.Message.
+func (*exchange) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive,staticcheck // the interface is kafka-go's
+
+// Required says that this message always writes itself.
 func (*exchange) Required(map[protocol.ApiKey]int16) bool { return true }
 
+// RawExchange sends the request over a connection that nobody else uses meanwhile, and reads the answer.
 func (e *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	const correlation = 1
 	e.request.SetVersion(metadataVersion)

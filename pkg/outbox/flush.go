@@ -3,7 +3,10 @@ package outbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,9 +24,7 @@ const (
 	rowLimit    = 500             // of one flush; what is left follows in the next
 	publishWait = 2 * time.Second // a slow broker must not hold rows for longer
 	sweepEvery  = time.Second
-	overdue     = time.Second           // the age of rows that a crash, an outage or another replica left behind
-	firstPause  = 20 * time.Millisecond // after a flush that failed; doubles
-	longPause   = time.Second
+	overdue     = time.Second // the age of rows that a crash, an outage or another replica left behind
 	remindAfter = 30 * time.Second
 )
 
@@ -55,100 +56,101 @@ func (o *Outbox) Run(ctx context.Context) error {
 
 // flushAll is one flusher.
 func (o *Outbox) flushAll(ctx context.Context, db *postgres.DB) {
-	pause := firstPause
 	for {
 		keys := o.queue.take(ctx, keyLimit)
 		if len(keys) == 0 {
 			return
 		}
-		more, err := o.flush(ctx, db, keys)
-		o.queue.done(keys)
-		if err == nil {
-			pause = firstPause
-			if more {
-				o.queue.add(keys...)
-			}
-			continue
-		}
-		o.complain(ctx, "outbox not flushed", err) // the rows are still there, and in a second they are overdue
-		if ctx.Err() != nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, longPause)
-	}
-}
-
-// flush publishes what is pending for keys. A message that the broker will never take holds back only its own key.
-func (o *Outbox) flush(ctx context.Context, db *postgres.DB, keys []string) (more bool, err error) {
-	more, err = o.flushTogether(ctx, db, keys)
-	if !bus.Refused(err) {
-		return more, err
-	}
-	if len(keys) == 1 {
-		o.complain(ctx, "outbox key is stuck: the broker refuses its message", fmt.Errorf("key %s: %w", keys[0], err))
-		return false, nil
-	}
-	for i := range keys {
-		m, err := o.flush(ctx, db, keys[i:i+1])
+		more, failed, err := o.flush(ctx, db, keys)
+		o.queue.done(keys, failed)
 		if err != nil {
-			return false, err
+			o.complain(ctx, "flush", err) // the rows are still there, and the sweeper goes on with them
 		}
-		more = more || m
+		if more {
+			o.queue.add(keys...)
+		}
 	}
-	return more, nil
 }
 
-// flushTogether locks the oldest rows of keys, publishes and deletes them. Ids are in commit order within a key, because
-// its writers hold a lock while they insert, so whoever holds the rows of a key publishes everything pending for it,
-// oldest first.
-func (o *Outbox) flushTogether(ctx context.Context, db *postgres.DB, keys []string) (more bool, err error) {
+// flush publishes what is pending for keys. failed are those of which something could not be published, more says that
+// something was not tried.
+func (o *Outbox) flush(ctx context.Context, db *postgres.DB, keys []string) (more bool, failed []string, err error) {
 	ctx = context.WithoutCancel(ctx) // a flush under way has its own limits
-	var ids []int64
-	var msgs []bus.Message
+	var batch pending
 	lock := postgres.Statement{SQL: o.pending, Args: []any{keys, rowLimit}, Read: func(rows pgx.Rows) (err error) {
-		ids, msgs, err = read(rows)
+		batch, err = read(rows)
 		return err
 	}}
+	var unpublished error
 	err = db.InTxAfter(ctx, []postgres.Statement{lock}, func(tx *postgres.Tx) error {
-		if len(ids) == 0 {
+		if len(batch.ids) == 0 {
 			return nil
 		}
 		limited, cancel := context.WithTimeout(ctx, publishWait)
 		defer cancel()
-		if err := o.pub.Publish(limited, msgs...); err != nil {
-			return err
+		var done []int64
+		if done, failed, unpublished = batch.publish(limited, o.pub); len(done) > 0 {
+			tx.BeforeCommit(o.remove, done)
 		}
-		tx.BeforeCommit(o.remove, ids)
 		return nil
 	})
-	return len(ids) == rowLimit, err
+	if err != nil {
+		return false, keys, err
+	}
+	return len(batch.ids) == rowLimit, failed, unpublished
 }
 
-func read(rows pgx.Rows) (ids []int64, msgs []bus.Message, err error) {
+// pending is what a flush has locked: rows in the order of their ids, which is commit order within a key, because its
+// writers hold a lock while they insert. Whoever holds the rows of a key holds everything pending for it.
+type pending struct {
+	ids  []int64
+	msgs []bus.Message
+}
+
+// publish returns the rows that are done, and the keys of the others.
+func (p pending) publish(ctx context.Context, to Publisher) (done []int64, failed []string, err error) {
+	err = to.Publish(ctx, p.msgs...)
+	if err == nil {
+		return p.ids, nil, nil
+	}
+	var partly *bus.Unpublished
+	lost := map[int]bool{}
+	if errors.As(err, &partly) {
+		for _, i := range partly.Places {
+			lost[i] = true
+		}
+	}
+	for i, id := range p.ids {
+		if partly != nil && !lost[i] {
+			done = append(done, id)
+		} else if key := p.msgs[i].Key; !slices.Contains(failed, key) {
+			failed = append(failed, key)
+		}
+	}
+	return done, failed, err
+}
+
+func read(rows pgx.Rows) (p pending, err error) {
 	for rows.Next() {
 		var id int64
 		var m bus.Message
 		var headers []byte
 		if err := rows.Scan(&id, &m.Topic, &m.Key, &m.ID, &m.Type, &m.Subject, &m.Value, &headers, &m.Time); err != nil {
-			return nil, nil, fmt.Errorf("outbox row: %w", err)
+			return p, fmt.Errorf("outbox row: %w", err)
 		}
 		if err := json.Unmarshal(headers, &m.Headers); err != nil {
-			return nil, nil, fmt.Errorf("outbox row %d: headers: %w", id, err)
+			return p, fmt.Errorf("outbox row %d: headers: %w", id, err)
 		}
-		ids, msgs = append(ids, id), append(msgs, m)
+		p.ids, p.msgs = append(p.ids, id), append(p.msgs, m)
 	}
-	return ids, msgs, rows.Err()
+	return p, rows.Err()
 }
 
-// sweepAll looks for rows that nobody flushed, from time to time.
+// sweepAll flushes what the flushers did not, from time to time.
 func (o *Outbox) sweepAll(ctx context.Context, db *postgres.DB) {
 	for {
 		if err := o.sweep(ctx, db); err != nil && ctx.Err() == nil {
-			o.complain(ctx, "outbox not swept", err)
+			o.complain(ctx, "sweep", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -158,42 +160,78 @@ func (o *Outbox) sweepAll(ctx context.Context, db *postgres.DB) {
 	}
 }
 
+// sweep flushes suspect keys and those with rows that are overdue, until something fails that others would fail of too.
 func (o *Outbox) sweep(ctx context.Context, db *postgres.DB) error {
-	rows, err := db.Read(ctx).Raw(o.heads).Rows()
+	late, err := o.late(ctx, db)
 	if err != nil {
 		return err
 	}
+	keys := o.queue.claim(late)
+	rand.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] }) // the next sweep begins with others
+	for len(keys) > 0 && err == nil && ctx.Err() == nil {
+		var failed []string
+		some := keys[:min(len(keys), keyLimit)]
+		keys = keys[len(some):]
+		failed, err = o.sweepSome(ctx, db, some)
+		o.queue.done(some, failed)
+	}
+	o.queue.done(keys, keys)
+	return err
+}
+
+// sweepSome flushes keys completely. What fails together is tried one by one: a message that the broker will never take
+// holds back only its own key.
+func (o *Outbox) sweepSome(ctx context.Context, db *postgres.DB, keys []string) (failed []string, err error) {
+	for more := true; more && err == nil; {
+		more, failed, err = o.flush(ctx, db, keys)
+	}
+	if len(failed) == 0 || len(keys) == 1 {
+		return failed, err
+	}
+	suspects := failed
+	failed = nil
+	for i, key := range suspects {
+		alone, err := o.sweepSome(ctx, db, []string{key})
+		failed = append(failed, alone...)
+		if bus.Refused(err) {
+			o.complain(ctx, "flush", fmt.Errorf("key %s is stuck: %w", key, err))
+		} else if err != nil {
+			return append(failed, suspects[i+1:]...), err
+		}
+	}
+	return failed, nil
+}
+
+// late returns the keys with rows that are overdue.
+func (o *Outbox) late(ctx context.Context, db *postgres.DB) (keys []string, err error) {
+	rows, err := db.Read(ctx).Raw(o.heads).Rows()
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = rows.Close() }()
-	var oldest float64
-	var keys []string
+	oldest := 0.0
 	for rows.Next() {
 		var key string
 		var age float64
 		if err := rows.Scan(&key, &age); err != nil {
-			return err
+			return nil, err
 		}
 		oldest = max(oldest, age)
 		if age > overdue.Seconds() {
 			keys = append(keys, key)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
 	if o.oldest.Store(0); oldest > 0 {
 		o.oldest.Store(time.Now().Add(-time.Duration(oldest * float64(time.Second))).UnixNano())
 	}
-	if len(keys) > 0 {
-		o.queue.add(keys...)
-	}
-	return nil
+	return keys, rows.Err()
 }
 
 // complain logs a failure that may last, once in a while.
-func (o *Outbox) complain(ctx context.Context, what string, err error) {
+func (o *Outbox) complain(ctx context.Context, operation string, err error) {
 	now, due := time.Now().UnixNano(), o.remind.Load()
 	if now >= due && o.remind.CompareAndSwap(due, now+int64(remindAfter)) {
-		o.log.WarnContext(ctx, what, "error", err)
+		o.log.WarnContext(ctx, "outbox not emptied", "operation", operation, "error", err)
 	}
 }
 

@@ -19,8 +19,7 @@ func Infrastructure(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return surroundings(pg)
 	}
 	var connect *pgconn.ConnectError
@@ -49,8 +48,7 @@ func surroundings(pg *pgconn.PgError) bool {
 
 // Constraint returns the name of the constraint that err violates (SQLSTATE class 23), "" for any other error.
 func Constraint(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && len(pg.Code) == 5 && pg.Code[:2] == "23" {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && len(pg.Code) == 5 && pg.Code[:2] == "23" {
 		return pg.ConstraintName
 	}
 	return ""
@@ -58,8 +56,7 @@ func Constraint(err error) string {
 
 // SQLState returns the five characters PostgreSQL names an error by, "" when err is not from the server.
 func SQLState(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
 	return ""

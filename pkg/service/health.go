@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -133,6 +134,6 @@ func (c namedCheck) ask(ctx context.Context) result {
 	case crashed:
 		return result{Error: fmt.Sprintf("panic: %v", p.value)}
 	default:
-		return result{Error: telemetry.Redact(err.Error())}
+		return result{Error: strings.Join(strings.Fields(telemetry.Redact(err.Error())), " ")} // on one line
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -194,7 +195,7 @@ func TestShutdownIsOrdered(t *testing.T) {
 			_, _ = io.WriteString(w, "done")
 		}))
 		return nil
-	}, "SHUTDOWN_DELAY=300ms")
+	}, "SHUTDOWN_DELAY=1s")
 	answer := make(chan string, 1)
 	go func() {
 		_, body := r.get("/slow")
@@ -203,9 +204,17 @@ func TestShutdownIsOrdered(t *testing.T) {
 	<-inside
 	r.stop()
 	// Still served, and told to go elsewhere.
-	require.Eventually(t, func() bool { code, _ := r.get("/health/ready"); return code == 503 }, 200*time.Millisecond, time.Millisecond)
+	require.Eventually(t, func() bool { code, _ := r.get("/health/ready"); return code == 503 }, 900*time.Millisecond, time.Millisecond)
 	code, _ := r.get("/health/live")
 	require.Equal(t, 200, code)
+	// Then nobody new comes in, and the request under way holds up the rest.
+	require.Eventually(t, func() bool {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err != nil
+	}, 5*time.Second, time.Millisecond)
 	require.Empty(t, tr.all())
 	close(goOn)
 	require.Equal(t, "done", <-answer, "a request under way is answered")

@@ -9,7 +9,7 @@
 //	/hooks/{id}   response_url targets
 //	/sim/…        what people do, faults and the recorded history (Client speaks it)
 //
-// Facts about Slack are from https://docs.slack.dev, seen in 2025 and 2026.
+// The rules follow https://docs.slack.dev; README.md names the exceptions.
 package slacksim
 
 import (

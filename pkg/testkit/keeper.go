@@ -62,10 +62,7 @@ var sharedServer = sync.OnceValues(func() (shared, error) {
 		return shared{}, err
 	}
 	defer start.Close()
-	if url, err := os.ReadFile(filepath.Join(dir, "url")); err == nil && answers(string(url)) {
-		return shared{string(url), using}, nil
-	}
-	url, err := startKeeper(dir)
+	url, err := find(dir)
 	return shared{url, using}, err
 })
 
@@ -85,40 +82,65 @@ func keeperDir() string {
 	return filepath.Join(os.TempDir(), "coffeebuddy-testkit-"+strconv.Itoa(os.Getuid()))
 }
 
-func startKeeper(dir string) (string, error) {
+// find returns the server's address, and starts a keeper if there is none.
+// Whether there is one is known from its lock alone: a server that is merely slow or full must not be replaced.
+func find(dir string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // for the download of PostgreSQL
+	defer cancel()
+	for ; ctx.Err() == nil; <-time.After(20 * time.Millisecond) {
+		none, err := lock(filepath.Join(dir, "keeper"), syscall.LOCK_SH|syscall.LOCK_NB)
+		switch {
+		case errors.Is(err, syscall.EWOULDBLOCK): // there is one, and it writes the address when the server answers
+			if url, err := os.ReadFile(filepath.Join(dir, "url")); err == nil {
+				return string(url), nil
+			}
+			continue
+		case err != nil:
+			return "", err
+		}
+		none.Close()
+		_ = os.Remove(filepath.Join(dir, "url")) // of a keeper that was killed
+		if err := startKeeper(ctx, dir); err != nil {
+			return "", err
+		}
+	}
+	return "", fmt.Errorf("keeper did not start the server, see %s", filepath.Join(dir, "keeper.log"))
+}
+
+// startKeeper starts a keeper and returns when it has written the address.
+func startKeeper(ctx context.Context, dir string) error {
 	self, err := os.Executable()
 	if err != nil {
-		return "", err
+		return err
 	}
 	log, err := os.Create(filepath.Join(dir, "keeper.log"))
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer log.Close()
-	_ = os.Remove(filepath.Join(dir, "url"))               // of a server that is gone
-	cmd := exec.CommandContext(context.Background(), self) // goes on without us
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self) // goes on without us
 	cmd.Env = append(os.Environ(), keeperVariable+"="+dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	// In a session of its own: it outlives this process and whatever is done to its group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	// Long enough for the download of PostgreSQL.
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
-		if url, err := os.ReadFile(filepath.Join(dir, "url")); err == nil {
-			return string(url), nil
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "url")); err == nil {
+			return nil
 		}
 		select {
 		case err := <-ended:
 			text, _ := os.ReadFile(log.Name())
-			return "", fmt.Errorf("keeper ended: %w\n%s", err, text)
+			return fmt.Errorf("keeper ended: %w\n%s", err, text)
+		case <-ctx.Done():
+			return nil // the caller says what that means
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return "", fmt.Errorf("keeper did not start the server, see %s", log.Name())
 }
 
 // keep runs the shared server until nobody has used it for a while.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -72,6 +73,17 @@ func TestMigratorsAtTheSameTime(t *testing.T) {
 	url := testkit.EmptyPostgres(t).URL
 	atOnce(t, 4, func(int) error { return migrations.Up(t.Context(), url) })
 	requireAll(t, url, "ok")
+}
+
+func TestAMigratorThatWaitsForAnotherCanBeStopped(t *testing.T) {
+	t.Parallel()
+	db := testkit.EmptyPostgres(t)
+	_, err := db.Connect().Exec(t.Context(), "SELECT pg_advisory_lock(hashtextextended('coffeebuddy migrations', 0))")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, migrations.Up(ctx, db.URL), context.DeadlineExceeded)
+	requireAll(t, db.URL, "pending")
 }
 
 func TestANewerDatabaseIsLeftAlone(t *testing.T) {
@@ -149,7 +161,9 @@ func TestAFaultyURLIsNotQuoted(t *testing.T) {
 
 func TestRolesWorkInTheirOwnSchemaAndSeeNoOther(t *testing.T) {
 	t.Parallel()
-	conn := testkit.Postgres(t).Connect()
+	db := testkit.EmptyPostgres(t)
+	require.NoError(t, migrations.Up(t.Context(), db.URL))
+	conn := db.Connect()
 	for _, own := range migrations.Schemas() {
 		for _, schema := range migrations.Schemas() {
 			for _, table := range tables(t, conn, schema) {

@@ -94,10 +94,10 @@ func template(t testing.TB) string {
 	t.Helper()
 	name := "template_" + migrations.Hash()
 	ctx, server := t.Context(), serverURL(t)
-	conn, err := pgx.Connect(ctx, server)
-	require.NoError(t, err)
+	var conn *pgx.Conn
+	require.NoError(t, patiently(func() (err error) { conn, err = pgx.Connect(ctx, server); return err }))
 	defer conn.Close(context.Background()) // releases the lock
-	_, err = conn.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended($1, 0))", name)
+	_, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended($1, 0))", name)
 	require.NoError(t, err)
 	var exists bool
 	require.NoError(t, conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists))
@@ -163,15 +163,4 @@ func patiently(do func() error) error {
 		<-time.After(50 * time.Millisecond)
 	}
 	return err
-}
-
-func answers(url string) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return false
-	}
-	_ = conn.Close(ctx)
-	return true
 }

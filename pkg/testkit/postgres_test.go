@@ -78,12 +78,17 @@ func TestHelperProcess(t *testing.T) {
 
 const helperVariable = "TESTKIT_TEST_HELPER"
 
+// helper is a test process that uses the server of dir.
+func helper(dir, linger string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$", "-test.v", "-test.timeout=2m")
+	cmd.Env = append(os.Environ(), helperVariable+"=1", "COFFEEBUDDY_TESTKIT_DIR="+dir, "COFFEEBUDDY_TESTKIT_LINGER="+linger, "DATABASE_URL_TEST=")
+	return cmd
+}
+
 // useServer uses the shared server of dir from a test process of its own, and returns the server's port.
 func useServer(t *testing.T, dir, linger string) string {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$", "-test.v", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), helperVariable+"=1", "COFFEEBUDDY_TESTKIT_DIR="+dir, "COFFEEBUDDY_TESTKIT_LINGER="+linger, "DATABASE_URL_TEST=")
-	out, err := cmd.CombinedOutput()
+	out, err := helper(dir, linger).CombinedOutput()
 	parts := strings.Split(string(out), "PORT=")
 	if err != nil || len(parts) != 2 {
 		t.Errorf("%v\n%s", err, out)
@@ -118,6 +123,24 @@ func TestServerIsSharedAndEndsWithItsLastUser(t *testing.T) {
 		return err != nil && strings.Contains(err.Error(), "refused") && errors.Is(left, os.ErrNotExist)
 	}
 	require.Eventually(t, gone, 20*time.Second, 100*time.Millisecond)
+}
+
+// A server that does not answer at the moment, because it has too many connections, must not be given up.
+func TestTheServerOfALiveKeeperIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	keeper, err := os.Create(filepath.Join(dir, "keeper"))
+	require.NoError(t, err)
+	defer keeper.Close()
+	require.NoError(t, syscall.Flock(int(keeper.Fd()), syscall.LOCK_EX))
+	const away = "postgres://127.0.0.1:1/postgres"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "url"), []byte(away), 0o600))
+	out, err := helper(dir, "1s").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "127.0.0.1:1")
+	url, err := os.ReadFile(filepath.Join(dir, "url"))
+	require.NoError(t, err)
+	require.Equal(t, away, string(url))
 }
 
 func TestAKilledKeeperIsReplaced(t *testing.T) {

@@ -4,47 +4,96 @@ package office
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
 )
 
 // Office is the simulated workspace.
 type Office struct {
-	client    *slacksim.Client
+	client *slacksim.Client
+
+	mu        sync.Mutex
 	workspace slacksim.Workspace
 }
 
 // Enter looks who and what is in the workspace that is served at baseURL.
 func Enter(ctx context.Context, baseURL string) (*Office, error) {
-	client := slacksim.NewClient(baseURL)
-	workspace, err := client.Workspace(ctx)
+	o := &Office{client: slacksim.NewClient(baseURL)}
+	return o, o.look(ctx)
+}
+
+func (o *Office) look(ctx context.Context) error {
+	workspace, err := o.client.Workspace(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("simulator: %w", err)
+		return fmt.Errorf("simulator: %w", err)
 	}
-	return &Office{client: client, workspace: workspace}, nil
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.workspace = workspace
+	return nil
+}
+
+func (o *Office) now() slacksim.Workspace {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.workspace
 }
 
 // Client is for what people cannot do: faults, and the record of the bot's calls.
 func (o *Office) Client() *slacksim.Client { return o.client }
 
+// Coffee is the channel that people have in front at first.
+const Coffee = "C0COFFEE"
+
 // Person is the person with this display name, in #coffee at first.
 func (o *Office) Person(name string) Person {
-	for _, user := range o.workspace.Users {
+	for _, user := range o.now().Users {
 		if user.DisplayName == name {
-			return Person{Client: o.client, reader: o.workspace.Reader(user.ID), ID: user.ID, Name: name, Channel: "C0COFFEE"}
+			return Person{Client: o.client, office: o, ID: user.ID, Name: name, Channel: Coffee}
 		}
 	}
 	panic("nobody in the office is called " + name)
 }
 
+// Hire adds people to the office and to #coffee.
+func (o *Office) Hire(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		user := slacksim.User{ID: "U0" + strings.ToUpper(name), Name: strings.ToLower(name), DisplayName: name, TZ: "Europe/Berlin"}
+		if _, err := o.client.SetUser(ctx, user); err != nil {
+			return fmt.Errorf("hire %s: %w", name, err)
+		}
+		if err := o.client.Member(ctx, Coffee, user.ID, true); err != nil {
+			return fmt.Errorf("hire %s: %w", name, err)
+		}
+	}
+	return o.look(ctx)
+}
+
+// Found makes a channel with everyone and the bot in it, and an id that no other office has ever had.
+func (o *Office) Found(ctx context.Context, name string) (id string, err error) {
+	channel := slacksim.Channel{ID: "C" + rand.Text()[:10], Name: name}
+	for _, user := range o.now().Users {
+		if user.ID != slacksim.Slackbot {
+			channel.Members = append(channel.Members, user.ID)
+		}
+	}
+	if _, err := o.client.AddChannel(ctx, channel); err != nil {
+		return "", fmt.Errorf("channel %s: %w", name, err)
+	}
+	return channel.ID, o.look(ctx)
+}
+
 // Person is someone who has a conversation in front of them.
 type Person struct {
 	*slacksim.Client
-	reader  slacksim.Reader
+	office  *Office
 	ID      string
 	Name    string
 	Channel string
@@ -58,6 +107,14 @@ func (p Person) In(channel string) Person {
 
 // DM returns the same person in their direct messages with the bot.
 func (p Person) DM() Person { return p.In("D" + strings.TrimPrefix(p.ID, "U")) }
+
+// Where says what the person has in front.
+func (p Person) Where() string {
+	if strings.HasPrefix(p.Channel, "D") {
+		return "in direct messages"
+	}
+	return "in the channel"
+}
 
 // Types sends a slash command.
 func (p Person) Types(ctx context.Context, text string) error {
@@ -149,20 +206,14 @@ func (p Person) Reads(ctx context.Context, words ...string) (slacksim.Message, e
 	return message, nil
 }
 
-// Count is how many messages show all of the words.
-func (p Person) Count(ctx context.Context, words ...string) (int, error) {
+// Showing are the messages that show all of the words, oldest first.
+func (p Person) Showing(ctx context.Context, words ...string) ([]slacksim.Message, error) {
 	messages, err := p.Messages(ctx, p.Channel, p.ID)
-	n := 0
-	for _, m := range messages {
-		if p.shows(m, words) {
-			n++
-		}
-	}
-	return n, err
+	return slices.DeleteFunc(messages, func(m slacksim.Message) bool { return !p.shows(m, words) }), err
 }
 
 func (p Person) shows(m slacksim.Message, words []string) bool {
-	text := p.reader.Message(m)
+	text := p.office.now().Reader(p.ID).Message(m)
 	for _, word := range words {
 		if !strings.Contains(text, word) {
 			return false

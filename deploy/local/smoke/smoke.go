@@ -17,31 +17,34 @@ import (
 // limit is how long the run may take, from starting the stack to the last message.
 const limit = 3 * time.Minute
 
-// Run starts a stack of its own with its state in dir, plays a run and prints the conversation to out.
-// The error says what went wrong; the services' logs are then in dir/services.log.
-func Run(ctx context.Context, root, dir string, out io.Writer) error {
+// Run starts a stack of its own with its state in cfg.Dir, plays a run and prints the conversation to out.
+// The error says what went wrong; the services' logs are then in services.log there.
+func Run(ctx context.Context, cfg stack.Config, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := stack.Reset(ctx, dir); err != nil {
+	if err := stack.Reset(ctx, cfg.Dir); err != nil {
 		return err
 	}
-	logs, err := os.Create(filepath.Join(dir, "services.log"))
+	lock, err := stack.Lock(cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	logs, err := os.Create(filepath.Join(cfg.Dir, "services.log"))
 	if err != nil {
 		return fmt.Errorf("log file: %w", err)
 	}
 	defer func() { _ = logs.Close() }()
-	s, err := stack.Start(ctx, stack.Config{
-		Root: root, Dir: dir, Out: logs,
-		DatabaseURL: os.Getenv("DATABASE_URL"), KafkaBootstrap: os.Getenv("KAFKA_BOOTSTRAP"),
-	})
+	cfg.Out = logs
+	s, err := stack.Start(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer s.Stop()
-	if err := s.Ready(ctx); err != nil {
-		return fmt.Errorf("%w (see %s)", err, logs.Name())
+	if err = s.Ready(ctx); err == nil {
+		err = play(ctx, s.PageURL, out)
 	}
-	if err := play(ctx, s.PageURL, out); err != nil {
+	if err != nil {
 		return fmt.Errorf("%w (see %s)", err, logs.Name())
 	}
 	return nil
@@ -55,7 +58,12 @@ func play(ctx context.Context, page string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ana, ben, cem := here.Person("Ana"), here.Person("Ben"), here.Person("Cem")
+	// A channel that no earlier run in the same database was in.
+	channel, err := here.Found(ctx, "smoke")
+	if err != nil {
+		return err
+	}
+	ana, ben, cem := here.Person("Ana").In(channel), here.Person("Ben").In(channel), here.Person("Cem").In(channel)
 	var runner office.Person
 	steps := []func() error{
 		func() error { return ana.Types(ctx, "/coffee in 20m Lobby café") },
@@ -74,6 +82,7 @@ func play(ctx context.Context, page string, out io.Writer) error {
 		func() error {
 			return reads(ctx, runner.DM(), "You're today's runner", "2 × Flat white", "I'll remind you at")
 		},
+		func() error { return reads(ctx, ben, "Coffee run", "Ordering is closed") },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -93,7 +102,7 @@ func reads(ctx context.Context, who office.Person, words ...string) error {
 
 func whoRuns(ctx context.Context, people ...office.Person) (office.Person, error) {
 	for _, p := range people {
-		if n, err := p.Count(ctx, p.Name+" is today's runner"); err != nil || n > 0 {
+		if told, err := p.Showing(ctx, p.Name+" is today's runner"); err != nil || len(told) > 0 {
 			return p, err
 		}
 	}
@@ -106,7 +115,7 @@ func transcript(ctx context.Context, out io.Writer, people ...office.Person) err
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(out, "──── what %s reads in %s ────\n%s\n", p.Name, p.Channel, text); err != nil {
+		if _, err := fmt.Fprintf(out, "──── what %s reads %s ────\n%s\n", p.Name, p.Where(), text); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,36 +17,47 @@ import (
 type child struct {
 	name   string
 	binary string
-	addr   string // host:port it listens on, the same after each restart
 	env    []string
 	out    io.Writer // its log lines
 	say    func(format string, args ...any)
 
 	mu      sync.Mutex
-	process *os.Process // nil while it is down
-	held    bool        // Hold: stay down until Release
+	process *os.Process   // nil while it is down
+	ended   chan struct{} // closed when process has ended
+	held    bool          // stay down until release
 	wake    chan struct{}
 }
 
 const (
 	restartDelay    = 250 * time.Millisecond
 	restartDelayMax = 5 * time.Second
-	stopGrace       = 15 * time.Second
+	steady          = 10 * time.Second // up for longer: whatever ended it is not what ended it last time
+	stopGrace       = 15 * time.Second // more than a service grants itself
 )
+
+// checkConfig has the binary judge its environment. The error lists every fault.
+func (c *child) checkConfig(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, c.binary, "--check-config")
+	cmd.Env = c.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
 
 // run keeps the process alive until ctx ends, then asks it to stop and waits for it.
 func (c *child) run(ctx context.Context) {
 	delay := restartDelay
-	for ctx.Err() == nil {
-		if c.waitWhileHeld(ctx) != nil {
-			return
-		}
+	for c.waitWhileHeld(ctx) == nil {
 		started := time.Now()
 		err := c.once(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(started) > 10*time.Second {
+		if errors.Is(err, errHeld) {
+			continue
+		}
+		if time.Since(started) > steady {
 			delay = restartDelay
 		}
 		c.say("%s ended (%v), starting it again", c.name, err)
@@ -65,30 +77,49 @@ func (c *child) once(ctx context.Context) error {
 	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopGrace
-	if err := startLocked(cmd); err != nil {
-		return fmt.Errorf("start %s: %w", c.name, err)
+	if err := c.start(cmd); err != nil {
+		return err
 	}
-	c.mu.Lock()
-	c.process = cmd.Process
-	c.mu.Unlock()
 	err := cmd.Wait()
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.process = nil
-	c.mu.Unlock()
+	close(c.ended)
+	if c.held {
+		return errHeld
+	}
 	if err == nil {
 		err = errors.New("exit status 0")
 	}
 	return err
 }
 
-// signal sends sig to the running process; it is an error when it is down.
-func (c *child) signal(sig os.Signal) error {
+var errHeld = errors.New("held")
+
+func (c *child) start(cmd *exec.Cmd) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.process == nil {
+	if c.held {
+		return errHeld
+	}
+	if err := startLocked(cmd); err != nil {
+		return fmt.Errorf("start %s: %w", c.name, err)
+	}
+	c.process, c.ended = cmd.Process, make(chan struct{})
+	return nil
+}
+
+// kill ends the process as kill -9 does and returns when it is gone; it is an error when it is down.
+func (c *child) kill() error {
+	c.mu.Lock()
+	process, ended := c.process, c.ended
+	c.mu.Unlock()
+	if process == nil {
 		return fmt.Errorf("%s is not running", c.name)
 	}
-	return c.process.Signal(sig)
+	_ = process.Kill() // an error: it has ended already
+	<-ended
+	return nil
 }
 
 // hold keeps the process from being started again until release.
@@ -108,6 +139,7 @@ func (c *child) release() {
 	}
 }
 
+// waitWhileHeld returns nil when the process may run, or the end of ctx.
 func (c *child) waitWhileHeld(ctx context.Context) error {
 	for {
 		c.mu.Lock()

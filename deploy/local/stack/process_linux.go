@@ -6,10 +6,10 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps Ctrl-C from reaching the services directly (the stack stops them in order) and has the kernel
-// end them should the stack itself be killed.
+// ownGroup keeps Ctrl-C from reaching the process directly (the stack stops all in order) and has the kernel
+// end it should the stack itself be killed.
 func ownGroup() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 var starter = make(chan func())

@@ -4,42 +4,34 @@ package stack
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
-
-	"github.com/coffeebuddy/coffeebuddy/migrations"
-	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
-	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
-	"github.com/coffeebuddy/coffeebuddy/pkg/testkit/server"
-	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 )
 
 // Config says what to start and what is given. The zero value of a field means: the built-in default.
 type Config struct {
-	Root string // the repository
-	Dir  string // state: data, binaries, logs; survives a restart
+	Root string // the repository; needed to build
+	Dir  string // state: data, binaries; survives a restart
 
 	DatabaseURL    string // given Postgres; empty: one of our own
 	KafkaBootstrap string // given broker; empty: the embedded one
 	SlackAPIURL    string // given Slack (or simulator); empty: the simulator of our own
 
-	PagePort int       // preferred port of the simulator's page; taken: another
+	Port     int       // wished for the page, and those after it for the services; taken: others. 0: any
 	Binaries string    // folder of ready-built services; empty: build them
-	Cover    bool      // build with coverage counters
+	CoverDir string    // build with coverage counters and have them written here
 	NoLimits bool      // simulator without Slack's rate limits, for load
 	Env      []string  // further environment of the services, NAME=value
-	Out      io.Writer // merged, readable logs
+	Out      io.Writer // merged, readable logs; nil: nowhere
 	Colour   bool
 	RawLog   io.Writer // the services' output as they wrote it; may be nil
 }
@@ -50,11 +42,13 @@ type Stack struct {
 	SlackRequestsURL string // base URL that Slack's requests go to: the address of ingress
 	SlackAPIURL      string
 	SigningSecret    string
+	BotToken         string
 	DatabaseURL      string
 	KafkaBootstrap   string
 	Addresses        map[string]string // service → host:port
 
 	cfg      Config
+	logs     *merger
 	children map[string]*child
 	stop     []func() // in reverse order
 	running  sync.WaitGroup
@@ -63,7 +57,13 @@ type Stack struct {
 // Start brings everything up and returns when every process was started; Ready waits until all are of use.
 // On an error whatever was started is stopped again.
 func Start(ctx context.Context, cfg Config) (_ *Stack, err error) {
-	s := &Stack{cfg: cfg, Addresses: map[string]string{}, children: map[string]*child{}}
+	if cfg.Out == nil {
+		cfg.Out = io.Discard
+	}
+	s := &Stack{
+		cfg: cfg, Addresses: map[string]string{}, children: map[string]*child{},
+		logs: &merger{out: cfg.Out, raw: cfg.RawLog, colour: cfg.Colour},
+	}
 	defer func() {
 		if err != nil {
 			s.Stop()
@@ -72,140 +72,67 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
-	binaries := cfg.Binaries
 	built := make(chan error, 1)
-	if binaries == "" {
-		binaries = filepath.Join(cfg.Dir, "bin")
-		go func() { built <- Build(ctx, cfg.Root, binaries, cfg.Cover) }() // beside the servers: both take seconds
-	} else {
-		built <- nil
-	}
-	serversErr := errors.Join(s.startPostgres(ctx), s.startKafka(ctx))
+	go func() { built <- s.build(ctx) }() // beside the servers: both take seconds
+	serversErr := s.startServers(ctx)
 	if err := errors.Join(<-built, serversErr); err != nil {
 		return nil, err
 	}
-	for _, name := range Services {
-		if s.Addresses[name], err = freeAddress(0); err != nil {
-			return nil, err
-		}
-	}
-	s.SlackRequestsURL = "http://" + s.Addresses["ingress"]
-	secrets, err := s.startSlack()
-	if err != nil {
+	if err := s.chooseAddresses(); err != nil {
 		return nil, err
 	}
-	s.startServices(binaries, secrets)
-	return s, nil
+	if err := s.startSlack(); err != nil {
+		return nil, err
+	}
+	return s, s.startServices(ctx)
 }
 
-func (s *Stack) startPostgres(ctx context.Context) error {
-	s.DatabaseURL = s.cfg.DatabaseURL
-	if s.DatabaseURL == "" {
-		pg, err := server.StartPostgres(ctx, server.PostgresConfig{Dir: filepath.Join(s.cfg.Dir, "postgres")})
-		if err != nil {
-			return err
-		}
-		s.stop = append(s.stop, func() { _ = pg.Stop() })
-		s.DatabaseURL = pg.URL
+func (s *Stack) build(ctx context.Context) error {
+	if s.cfg.Binaries != "" {
+		return nil
 	}
-	if err := migrations.Up(ctx, s.DatabaseURL); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+	s.cfg.Binaries = filepath.Join(s.cfg.Dir, "bin")
+	return Build(ctx, s.cfg.Root, s.cfg.Binaries, s.cfg.CoverDir != "")
 }
 
-func (s *Stack) startKafka(ctx context.Context) error {
-	s.KafkaBootstrap = s.cfg.KafkaBootstrap
-	if s.KafkaBootstrap == "" {
-		kafka, err := server.StartKafka(ctx, server.KafkaConfig{Dir: filepath.Join(s.cfg.Dir, "kafka")})
-		if err != nil {
-			return err
-		}
-		s.stop = append(s.stop, func() { _ = kafka.Stop() })
-		s.KafkaBootstrap = kafka.Bootstrap
+func (s *Stack) startServices(ctx context.Context) error {
+	env := append(os.Environ(),
+		"DATABASE_URL="+s.DatabaseURL,
+		"KAFKA_BOOTSTRAP="+s.KafkaBootstrap,
+		"SLACK_API_URL="+s.SlackAPIURL,
+		"SLACK_SIGNING_SECRET="+s.SigningSecret,
+		"SLACK_BOT_TOKEN="+s.BotToken,
+		"HTTP_ADDR_FILE=", // one of the developer's would be everyone's
+	)
+	if s.cfg.CoverDir != "" {
+		env = append(env, "GOCOVERDIR="+s.cfg.CoverDir)
 	}
-	wanted, err := topic.All()
-	if err != nil {
-		return err
-	}
-	topics := make([]bus.Topic, len(wanted))
-	for i, t := range wanted {
-		// One broker: there is nobody to replicate to.
-		delete(t.Config, "min.insync.replicas")
-		topics[i] = bus.Topic{Name: t.Name, Partitions: t.Partitions, Replication: 1, Config: t.Config}
-	}
-	if err := bus.CreateTopics(ctx, bus.Config{Bootstrap: []string{s.KafkaBootstrap}}, topics); err != nil {
-		return fmt.Errorf("create topics: %w", err)
-	}
-	return nil
-}
-
-// slackSecrets are what the services need to speak to Slack.
-type slackSecrets struct{ signing, token string }
-
-// startSlack serves the simulator, unless a Slack is given: then its secrets come from the environment.
-func (s *Stack) startSlack() (slackSecrets, error) {
-	if s.cfg.SlackAPIURL != "" {
-		secrets := slackSecrets{signing: os.Getenv("SLACK_SIGNING_SECRET"), token: os.Getenv("SLACK_BOT_TOKEN")}
-		if secrets.signing == "" || secrets.token == "" {
-			return secrets, errors.New("SLACK_API_URL is given, so SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN (xoxb-…) are needed too")
-		}
-		s.SlackAPIURL, s.SigningSecret = s.cfg.SlackAPIURL, secrets.signing
-		return secrets, nil
-	}
-	secrets := slackSecrets{signing: randomHex(16), token: "xoxb-local-" + randomHex(12)}
-	s.SigningSecret = secrets.signing
-	sim, err := slacksim.New(slacksim.Config{
-		SigningSecret: secrets.signing, BotToken: secrets.token, AppURL: s.SlackRequestsURL,
-		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Limits: slacksim.Limits{Off: s.cfg.NoLimits},
-	})
-	if err != nil {
-		return secrets, fmt.Errorf("slack simulator: %w", err)
-	}
-	addr, err := freeAddress(s.cfg.PagePort)
-	if err != nil {
-		return secrets, err
-	}
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return secrets, fmt.Errorf("slack simulator: %w", err)
-	}
-	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = srv.Serve(listener) }()
-	s.stop = append(s.stop, func() { _ = srv.Close(); sim.Close() })
-	s.PageURL = "http://" + addr
-	s.SlackAPIURL = s.PageURL + "/api/"
-	return secrets, nil
-}
-
-func (s *Stack) startServices(binaries string, secrets slackSecrets) {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = append(s.stop, func() { cancel(); s.running.Wait() })
-	logs := &merger{out: s.cfg.Out, colour: s.cfg.Colour, width: len("ingress ")}
+	env = append(env, s.cfg.Env...)
+	var faults []error
 	for _, name := range Services {
-		env := append(os.Environ(),
-			"HTTP_ADDR="+s.Addresses[name],
-			"DATABASE_URL="+s.DatabaseURL,
-			"KAFKA_BOOTSTRAP="+s.KafkaBootstrap,
-			"SLACK_API_URL="+s.SlackAPIURL,
-			"SLACK_SIGNING_SECRET="+secrets.signing,
-			"SLACK_BOT_TOKEN="+secrets.token,
-		)
 		c := &child{
-			name: name, binary: filepath.Join(binaries, name), addr: s.Addresses[name], env: append(env, s.cfg.Env...),
-			out: logs.writer(name, s.cfg.RawLog), wake: make(chan struct{}, 1),
-			say: func(format string, args ...any) { logs.line("demo", fmt.Appendf(nil, format, args...)) },
+			name: name, binary: filepath.Join(s.cfg.Binaries, name), env: append(slices.Clip(env), "HTTP_ADDR="+s.Addresses[name]),
+			out: s.logs.writer(name), wake: make(chan struct{}, 1), say: s.logs.say,
 		}
 		s.children[name] = c
-		s.running.Go(func() { c.run(ctx) })
+		faults = append(faults, c.checkConfig(ctx))
 	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = append(s.stop, func() { cancel(); s.running.Wait() })
+	for _, c := range s.children {
+		s.running.Go(func() { c.run(alive) })
+	}
+	return nil
 }
 
 // Ready returns when every service answers its readiness check, or ctx ends: then it says what is missing.
 func (s *Stack) Ready(ctx context.Context) error {
 	for _, name := range Services {
 		for {
-			problem := ready(ctx, s.Addresses[name])
+			problem := s.ready(ctx, name)
 			if problem == nil {
 				break
 			}
@@ -219,8 +146,11 @@ func (s *Stack) Ready(ctx context.Context) error {
 	return nil
 }
 
-func ready(ctx context.Context, addr string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/health/ready", nil)
+func (s *Stack) ready(ctx context.Context, name string) error {
+	// An answer that was on its way when ctx ended is the reason to tell, so it has a little longer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addresses[name]+"/health/ready", nil)
 	if err != nil {
 		return err
 	}
@@ -229,15 +159,18 @@ func ready(ctx context.Context, addr string) error {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, _ := io.ReadAll(io.LimitReader(res.Body, 4096))
-	if res.StatusCode != http.StatusOK {
-		return errors.New(string(body))
+	if res.StatusCode == http.StatusOK {
+		return nil
 	}
-	return nil
+	var report struct{ Checks map[string]any }
+	if err := json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&report); err != nil {
+		return errors.New(res.Status)
+	}
+	return errors.New(readable(report.Checks))
 }
 
-// Kill ends a service's process as kill -9 does; it is started again.
-func (s *Stack) Kill(name string) error { return s.children[name].signal(syscall.SIGKILL) }
+// Kill ends a service's process as kill -9 does and returns when it is gone; it is started again.
+func (s *Stack) Kill(name string) error { return s.children[name].kill() }
 
 // Hold ends a service's process as kill -9 does and keeps it down until Release.
 func (s *Stack) Hold(name string) error {
@@ -261,27 +194,26 @@ func (s *Stack) PID(name string) int {
 
 // Stop ends everything that Start started, the services first, and returns when it is gone.
 func (s *Stack) Stop() {
-	for i := len(s.stop) - 1; i >= 0; i-- {
-		s.stop[i]()
+	for _, stop := range slices.Backward(s.stop) {
+		stop()
 	}
 	s.stop = nil
 }
 
-// freeAddress returns a loopback address with the wanted port, or with another one if that is taken. 0: any.
-func freeAddress(port int) (string, error) {
-	for _, p := range []int{port, 0} {
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p)))
-		if err != nil {
-			continue
-		}
-		addr := listener.Addr().String()
-		return addr, listener.Close()
-	}
-	return "", errors.New("no free port on 127.0.0.1")
-}
+// Say prints a line among the logs.
+func (s *Stack) Say(format string, args ...any) { s.logs.say(format, args...) }
 
-func randomHex(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
+// PrintAddresses tells a person where to go.
+func (s *Stack) PrintAddresses(out io.Writer, took time.Duration) {
+	bold := func(text string) string { return text }
+	if s.cfg.Colour {
+		bold = func(text string) string { return paint("1", text) }
+	}
+	var b strings.Builder
+	if s.PageURL != "" {
+		fmt.Fprintf(&b, "\n  %s\n\n", bold("☕ Open "+s.PageURL+" and type /coffee"))
+	}
+	fmt.Fprintf(&b, "  Slack requests go to %s\n  Ready in %.1f s. Ctrl-C stops everything; state is kept (make demo-reset starts over).\n\n",
+		s.SlackRequestsURL, took.Seconds())
+	_, _ = io.WriteString(out, b.String())
 }

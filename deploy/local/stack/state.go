@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/testkit/server"
 )
@@ -35,7 +33,7 @@ func Root() (string, error) {
 // StateLock keeps two stacks from using the same state.
 type StateLock struct{ file *os.File }
 
-// Lock takes the state folder for this process, or says that it is in use.
+// Lock takes the state folder for this process, or says where the stack is that is using it.
 func Lock(dir string) (*StateLock, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
@@ -46,13 +44,31 @@ func Lock(dir string) (*StateLock, error) {
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("CoffeeBuddy is already running from this folder (its addresses are in %s)", filepath.Join(dir, "env"))
+		return nil, fmt.Errorf("already running from this folder%s", where(dir))
 	}
+	_ = os.Remove(envFile(dir)) // of a stack that was killed
 	return &StateLock{file: file}, nil
 }
 
 // Unlock gives the state folder back.
 func (l *StateLock) Unlock() { _ = l.file.Close() }
+
+// where is what the stack that is using dir said of itself.
+func where(dir string) string {
+	env, _ := os.ReadFile(envFile(dir))
+	_, rest, _ := strings.Cut(string(env), "COFFEEBUDDY_PAGE_URL='")
+	page, _, found := strings.Cut(rest, "'")
+	switch {
+	case page != "":
+		return ": open " + page
+	case found:
+		return " (its addresses are in " + envFile(dir) + ")"
+	default:
+		return " and just starting"
+	}
+}
+
+func envFile(dir string) string { return filepath.Join(dir, "env") }
 
 // Reset forgets everything that earlier runs left in dir, except built binaries. It fails while a stack is using it.
 func Reset(ctx context.Context, dir string) error {
@@ -65,49 +81,41 @@ func Reset(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := server.EndPostgres(ctx, data); err != nil {
-		return fmt.Errorf("end the server left over: %w", err)
+	if _, err := os.Stat(data); err == nil {
+		if err := server.EndPostgres(ctx, data); err != nil {
+			return fmt.Errorf("end the server left over: %w", err)
+		}
 	}
-	return errors.Join(os.RemoveAll(data), os.RemoveAll(filepath.Join(dir, "kafka")), removeIfThere(filepath.Join(dir, "slack.json")))
+	return errors.Join(os.RemoveAll(data), os.RemoveAll(filepath.Join(dir, "kafka")), os.RemoveAll(filepath.Join(dir, "slack.json")))
 }
 
-func removeIfThere(file string) error {
-	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// WriteEnv writes the addresses for other tools to source. It holds the local signing secret, so only its owner may read it.
-func (s *Stack) WriteEnv(path string) error {
+// WriteEnv writes the addresses to the file env in the state folder, for other tools to source. It holds the local
+// secrets, so only its owner may read it.
+func (s *Stack) WriteEnv() error {
 	var b strings.Builder
-	line := func(name, value string) { fmt.Fprintf(&b, "export %s='%s'\n", name, value) }
+	line := func(name, value string) {
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
 	line("COFFEEBUDDY_PAGE_URL", s.PageURL)
 	line("COFFEEBUDDY_SLACK_REQUESTS_URL", s.SlackRequestsURL)
 	line("SLACK_API_URL", s.SlackAPIURL)
 	line("SLACK_SIGNING_SECRET", s.SigningSecret)
+	line("SLACK_BOT_TOKEN", s.BotToken)
 	line("DATABASE_URL", s.DatabaseURL)
 	line("KAFKA_BOOTSTRAP", s.KafkaBootstrap)
 	for _, name := range Services {
 		line(strings.ToUpper(name)+"_URL", "http://"+s.Addresses[name])
 	}
-	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+	// Whole or not at all, for who waits for it.
+	partial := envFile(s.cfg.Dir) + ".partial"
+	if err := os.WriteFile(partial, []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("env file: %w", err)
 	}
+	if err := os.Rename(partial, envFile(s.cfg.Dir)); err != nil {
+		return fmt.Errorf("env file: %w", err)
+	}
+	s.stop = append(s.stop, func() { _ = os.Remove(envFile(s.cfg.Dir)) })
 	return nil
-}
-
-// PrintAddresses tells a person where to go.
-func (s *Stack) PrintAddresses(out io.Writer, took time.Duration) {
-	bold := func(text string) string { return text }
-	if s.cfg.Colour {
-		bold = func(text string) string { return "\x1b[1m" + text + "\x1b[0m" }
-	}
-	if s.PageURL != "" {
-		_, _ = fmt.Fprintf(out, "\n  %s\n\n", bold("☕ Open "+s.PageURL+" and type /coffee"))
-	}
-	_, _ = fmt.Fprintf(out, "  Slack requests go to %s\n  Ready in %.1f s. Ctrl-C stops everything; state is kept (make demo-reset starts over).\n\n",
-		s.SlackRequestsURL, took.Seconds())
 }
 
 // Colourful says whether out is a terminal that wants colours.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ const (
 var parts = map[string]func(*child) error{
 	"consumer": consumerPart,
 	"ghost":    ghostPart,
+	"sleeper":  sleeperPart,
 	"writer":   writerPart,
 }
 
@@ -53,7 +55,7 @@ func runChild(part string) int {
 		c.tel, err = telemetry.New(c.Member, "test", telemetry.Config{LogLevel: slog.LevelInfo, LogFormat: "text"}, os.Stderr)
 	}
 	if err == nil {
-		c.pool, err = postgres.Open(postgres.Config{URL: c.Database, MaxConnections: 8}, role, c.tel)
+		c.pool, err = postgres.Open(postgres.Config{URL: c.Database, MaxConnections: 4}, role, c.tel)
 	}
 	if err == nil {
 		c.client, err = bus.Connect(bus.Config{Bootstrap: c.Bootstrap}, c.Member, c.tel)
@@ -127,7 +129,7 @@ func consumerPart(c *child) error {
 		if err := apply(c.Member)(ctx, tx, records); err != nil {
 			return err
 		}
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 		return nil
 	}), func(cfg *bus.ConsumerConfig) { cfg.MaxBatch = 5 })
 	if err != nil {
@@ -136,26 +138,42 @@ func consumerPart(c *child) error {
 	return k.Run(context.Background())
 }
 
-// ghostPart stops its whole process once, in the middle of a transaction, at the record with the key "stop".
+// ghostPart stops its whole process once, at the record of type test.Stop, in the middle of its transaction.
 func ghostPart(c *child) error {
-	stopped := false
+	return c.haunt(nil, stopOnce())
+}
+
+// sleeperPart does the same before it opens the transaction, with the record in hand.
+func sleeperPart(c *child) error {
+	stop := stopOnce()
+	return c.haunt(func(ceType string) bool { stop(ceType); return true }, func(string) {})
+}
+
+func (c *child) haunt(wants func(string) bool, within func(ceType string)) error {
 	k, err := c.consumer(c.pool, c.client, handler(func(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
-		if err := apply(c.Member)(ctx, tx, records); err != nil {
-			return err
-		}
-		for _, r := range records {
-			if r.Type == "test.Stop" && !stopped {
-				stopped = true
-				defer time.Sleep(100 * time.Millisecond) // it takes a moment to stop every thread
-				return syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		defer func() {
+			for _, r := range records {
+				within(r.Type)
 			}
-		}
-		return nil
-	}))
+		}()
+		return apply(c.Member)(ctx, tx, records)
+	}), func(cfg *bus.ConsumerConfig) { cfg.Subscriptions[0].Wants = wants })
 	if err != nil {
 		return err
 	}
 	return k.Run(context.Background())
+}
+
+func stopOnce() func(ceType string) {
+	var once sync.Once
+	return func(ceType string) {
+		if ceType == "test.Stop" {
+			once.Do(func() {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+				<-time.After(100 * time.Millisecond) // it takes a moment to stop every thread
+			})
+		}
+	}
 }
 
 // writerPart commits ten events of a channel and is killed at once, before anything is published.

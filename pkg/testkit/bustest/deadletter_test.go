@@ -113,7 +113,7 @@ func TestAParkedRecordThatIsTooLargeLeavesItsValueBehind(t *testing.T) {
 	f.consume(handler(func(context.Context, *postgres.Tx, []*bus.Record) error {
 		return errors.New(strings.Repeat("a long reason ", 20_000))
 	}))
-	require.NoError(t, f.client.Publish(t.Context(), f.message("w/large", "test.Event", strings.Repeat("x", 1_000_000))))
+	require.NoError(t, f.client.Publish(t.Context(), f.message("w/large", "test.Event", strings.Repeat("x", 1<<20-1000))))
 	dead := f.read(f.Dead, 1)[0]
 	require.Empty(t, dead.Value)
 	require.Equal(t, "0", header(dead, "dead-letter-offset"))

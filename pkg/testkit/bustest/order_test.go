@@ -82,9 +82,10 @@ func TestEventsOfAChannelArePublishedInCommitOrder(t *testing.T) {
 	want := map[string]int{}
 	for i := range channels {
 		key := fmt.Sprintf("w/%d", i)
-		want[key] = f.count("SELECT seq FROM channel WHERE key = ?", key)
+		want[key] = f.count("SELECT seq FROM channel WHERE key = $1", key)
 	}
 	repeated := inOrder(t, f.read(f.Topic, events), want)
+	require.Less(t, repeated, events/20, "flushers publish the same rows")
 	t.Logf("%d events of %d channels by %d writers and %d replicas: 0 out of order, %d repeated, %.0f/s", events, channels, writers, replicas, repeated, events/took.Seconds())
 }
 
@@ -172,6 +173,71 @@ func TestAMessageTooLargeIsRefusedAndHoldsBackOnlyItsKey(t *testing.T) {
 	background(t, box.Run)
 	require.Equal(t, "w/small", string(f.read(f.Topic, 1)[0].Key))
 	require.Equal(t, 1, f.count("SELECT count(*) FROM runs.outbox"))
+}
+
+// halfDead is a cluster that lost the leader of a partition: messages with its keys wait for nothing until time is up.
+type halfDead struct {
+	client *bus.Client
+	dead   atomic.Bool
+	waited atomic.Int64
+}
+
+func (h *halfDead) Publish(ctx context.Context, msgs ...bus.Message) error {
+	var alive []bus.Message
+	lost := &bus.Unpublished{Err: context.DeadlineExceeded}
+	for i, m := range msgs {
+		if h.dead.Load() && m.Key == "w/dead" {
+			lost.Places = append(lost.Places, i)
+		} else {
+			alive = append(alive, m)
+		}
+	}
+	if err := h.client.Publish(ctx, alive...); err != nil || len(lost.Places) == 0 {
+		return err
+	}
+	h.waited.Add(1)
+	<-ctx.Done()
+	return lost
+}
+
+func TestAPartitionThatIsAwayHoldsBackOnlyItsKeys(t *testing.T) {
+	t.Parallel()
+	f := setup(t, 2)
+	cluster := &halfDead{client: f.client}
+	cluster.dead.Store(true)
+	box := f.outbox(cluster)
+	background(t, box.Run)
+	for range 3 {
+		require.NoError(t, f.write(box, "w/dead"))
+	}
+	f.eventually("it is noticed", func() bool { return cluster.waited.Load() > 0 })
+	const events = 100
+	for i := range events {
+		if i%10 == 0 {
+			require.NoError(t, f.write(box, "w/dead"))
+		}
+		require.NoError(t, f.write(box, "w/alive"))
+		f.eventually("a living key's event is published", func() bool {
+			return f.count("SELECT count(*) FROM runs.outbox WHERE key = 'w/alive'") == 0
+		})
+	}
+	require.Less(t, cluster.waited.Load(), int64(events/5), "living keys wait with dead ones")
+	cluster.dead.Store(false)
+	f.eventually("the outbox is empty", func() bool { return f.count("SELECT count(*) FROM runs.outbox") == 0 })
+	require.Zero(t, inOrder(t, f.read(f.Topic, events+13), map[string]int{"w/alive": events, "w/dead": 13}))
+}
+
+func TestATopicThatIsMissingHoldsBackNothingElse(t *testing.T) {
+	t.Parallel()
+	f := setup(t, 2)
+	lost := f.message("w/1", "test.Event", "1")
+	lost.Topic += ".missing"
+	err := f.client.Publish(t.Context(), f.message("w/1", "test.Event", "1"), lost, f.message("w/2", "test.Event", "1"), lost)
+	require.ErrorContains(t, err, "does not exist")
+	var unpublished *bus.Unpublished
+	require.ErrorAs(t, err, &unpublished)
+	require.Equal(t, []int{1, 3}, unpublished.Places)
+	require.Equal(t, 2, f.length(f.Topic))
 }
 
 func TestOutboxRefusesWhatCannotBePublished(t *testing.T) {

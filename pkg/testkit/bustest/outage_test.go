@@ -54,7 +54,7 @@ func TestADatabaseThatDoesNotAnswerBlocksAndParksNothing(t *testing.T) {
 
 	p.hang(true)
 	f.publish(30)
-	time.Sleep(time.Second) // for statements to get lost
+	<-time.After(time.Second) // for statements to get lost
 	require.Equal(t, 30, f.applied())
 	p.cut() // at last the system notices; what was in flight may or may not have been committed
 	p.hang(false)
@@ -80,7 +80,7 @@ func TestABrokerOutageIsSurvived(t *testing.T) {
 	defer cancel()
 	require.Error(t, f.client.Publish(ctx, f.message("w/2", "test.Event", "1")), "nobody acknowledged it")
 	require.Error(t, f.client.Check(ctx))
-	time.Sleep(3 * time.Second)
+	<-time.After(3 * time.Second)
 	start()
 	begun := time.Now()
 	f.eventually("the outbox is empty", func() bool { return f.count("SELECT count(*) FROM runs.outbox") == 0 })
@@ -142,7 +142,7 @@ func TestStoppingFinishesTheTransactionUnderWay(t *testing.T) {
 	in := make(chan struct{}, 1)
 	_, stop := f.consume(handler(func(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
 		in <- struct{}{}
-		time.Sleep(500 * time.Millisecond)
+		<-time.After(500 * time.Millisecond)
 		return apply("one")(ctx, tx, records)
 	}))
 	f.publish(1)
@@ -166,5 +166,5 @@ func TestAStuckPartitionStallsNoOther(t *testing.T) {
 		err := k.Check(t.Context())
 		return err != nil && errorContains(err, "1 of topic "+f.Topic+"'s partitions: something it needs is away")
 	})
-	require.Zero(t, f.count("SELECT next_offset FROM runs.consumer_position WHERE consumer_group = ? AND partition = 0", f.Group))
+	require.Zero(t, f.count("SELECT next_offset FROM runs.consumer_position WHERE consumer_group = $1 AND partition = 0", f.Group))
 }

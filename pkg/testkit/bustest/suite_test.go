@@ -7,10 +7,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -25,7 +27,7 @@ import (
 const (
 	schema = "runs" // any service's will do: all have the bus' and the outbox' tables
 	role   = "coffeebuddy_runs"
-	soon   = 20 * time.Second
+	soon   = 45 * time.Second
 )
 
 func TestMain(m *testing.M) {
@@ -48,6 +50,9 @@ type fixture struct {
 	raw     *kgo.Client // knows nothing of pkg/bus
 
 	partitions int
+
+	looking sync.Mutex
+	eye     *pgx.Conn
 }
 
 // names are what several processes of a test agree on.
@@ -217,10 +222,26 @@ func (f *fixture) length(topic string) (total int) {
 	return total
 }
 
-func (f *fixture) count(sql string, args ...any) (n int) {
+// count looks with a connection of its own, which an outage of the test's pool does not concern.
+func (f *fixture) count(sql string, args ...any) int { return look[int](f, sql, args) }
+
+func (f *fixture) text(sql string, args ...any) string { return look[string](f, sql, args) }
+
+func look[T any](f *fixture, sql string, args []any) (v T) {
 	f.t.Helper()
-	require.NoError(f.t, f.pool.Read(f.t.Context()).Raw(sql, args...).Row().Scan(&n))
-	return n
+	f.looking.Lock()
+	defer f.looking.Unlock()
+	for try := 0; ; try++ {
+		if f.eye == nil || f.eye.IsClosed() {
+			f.eye = f.db.Connect()
+		}
+		err := f.eye.QueryRow(context.Background(), sql, args...).Scan(&v)
+		if err != nil && try == 0 && f.eye.IsClosed() {
+			continue // after an outage
+		}
+		require.NoError(f.t, err, sql)
+		return v
+	}
 }
 
 func (f *fixture) applied() int { return f.count("SELECT count(*) FROM applied") }
@@ -239,3 +260,5 @@ func header(r *kgo.Record, key string) string {
 	}
 	return ""
 }
+
+func errorContains(err error, text string) bool { return strings.Contains(err.Error(), text) }

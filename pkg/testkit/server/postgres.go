@@ -244,6 +244,7 @@ func (p *Postgres) start(ctx context.Context, who *account, cfg PostgresConfig) 
 			settings[s] = "off"
 		}
 		settings["wal_level"], settings["max_wal_senders"] = "minimal", "0"
+		settings["max_connections"] = "1000" // of many test processes
 	}
 	maps.Copy(settings, cfg.Settings)
 	args := []string{"-D", p.data()}

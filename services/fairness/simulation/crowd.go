@@ -29,8 +29,8 @@ type crowd struct {
 	shares func(cups map[ledger.UserID]int) map[ledger.UserID]ledger.Share
 	// alone holds a run also when only one person comes. Otherwise that day is left out.
 	alone bool
-	// company leaves runs of one out of the sequence of runners, so that nobody is passed over for having run alone.
-	company bool
+	// turns counts a run of one as its drinker's turn, so that they are passed over in the next.
+	turns bool
 }
 
 func oneCup(crowd, int, *rand.Rand) int { return 1 }
@@ -64,7 +64,7 @@ type outcome struct {
 	deviation float64
 	// low and high are the lowest and highest person's served ÷ owed at the end.
 	low, high float64
-	// backToBack counts runs of two or more people whose runner had also run the one before.
+	// backToBack counts runs of two or more people whose runner had also run the one before of that kind.
 	backToBack float64
 }
 
@@ -96,11 +96,11 @@ func (c crowd) play(policy ledger.Policy, seed uint64) (outcome, error) {
 		if len(cups) > 1 && choice.Runner == previous {
 			result.backToBack++
 		}
-		previous = choice.Runner
-		turns := history.Runners
 		history.Book(ledger.Entry{At: at, Cups: cups, Owed: c.shares(cups), Runner: choice.Runner})
-		if c.company && len(cups) == 1 {
-			history.Runners = turns
+		if len(cups) > 1 {
+			previous = choice.Runner
+		} else if c.turns {
+			history.Runners = append(history.Runners, choice.Runner)
 		}
 		for _, s := range history.Standings {
 			result.deviation = max(result.deviation, math.Abs(s.Balance().Runs()))

@@ -25,7 +25,7 @@ func main() {
 func printTables(out io.Writer, seeds uint64) error {
 	fmt.Fprintf(out, `%d days, attendance %.0f %% to %.0f %%, window %d, mean of %d seeds.
 max deviation: largest |balance| anyone ever had, in runs. ratio: served ÷ owed, lowest and highest person.
-back-to-back: runs of two or more people whose runner had also run the one before.
+back-to-back: runs of two or more people whose runner had also run the one before of that kind.
 `, days, 100*rarest, 100*keenest, window, seeds)
 
 	var rows []row
@@ -57,7 +57,7 @@ back-to-back: runs of two or more people whose runner had also run the one befor
 		{"keenest 9", crowd{cups: keenestNine, shares: ledger.Shares}},
 		{"keenest 9, without the half-run limit", crowd{cups: keenestNine, shares: proportional}},
 		{"one cup each, also runs of one", crowd{cups: oneCup, shares: ledger.Shares, alone: true}},
-		{"the same, runs of one are nobody's turn", crowd{cups: oneCup, shares: ledger.Shares, alone: true, company: true}},
+		{"the same, if they counted as a turn", crowd{cups: oneCup, shares: ledger.Shares, alone: true, turns: true}},
 	} {
 		for _, people := range []int{2, 3, 6, 12, 30} {
 			c.crowd.people = people

@@ -24,6 +24,7 @@ func TestFairShareBounds(t *testing.T) {
 		"one cup":     {crowd{cups: oneCup, shares: ledger.Shares}, 2},
 		"random cups": {crowd{cups: randomCups, shares: ledger.Shares}, 3},
 		"keenest 9":   {crowd{cups: keenestNine, shares: ledger.Shares}, 3},
+		"runs of one": {crowd{cups: oneCup, shares: ledger.Shares, alone: true}, 2.5},
 	} {
 		for _, people := range []int{2, 3, 6, 12, 30} {
 			c := tc.crowd
@@ -55,6 +56,14 @@ func TestHalfRunLimit(t *testing.T) {
 	o, err := crowd{people: 6, cups: keenestNine, shares: proportional}.play(ledger.FairShare{}, 1)
 	require.NoError(t, err)
 	require.Greater(t, o.deviation, 100.0)
+}
+
+// TestRunOfOneAsTurn shows why a run of one is nobody's turn: the rare guest of someone who often drinks alone would always run.
+func TestRunOfOneAsTurn(t *testing.T) {
+	t.Parallel()
+	o, err := crowd{people: 2, cups: oneCup, shares: ledger.Shares, alone: true, turns: true}.play(ledger.FairShare{}, 1)
+	require.NoError(t, err)
+	require.Greater(t, o.deviation, 30.0)
 }
 
 // TestOthersAreLessFair keeps the comparison honest: the other policies work as described, and lose.

@@ -18,7 +18,8 @@ var ErrEntry = errors.New("impossible ledger entry")
 // Entry is what the ledger knows of one run. A newer entry for the same run replaces it.
 type Entry struct {
 	RunID uuid.UUID
-	// At is when the run was closed; it orders the entries of a channel.
+	// At is when the run was started; it orders the entries of a channel, whose runs follow one another.
+	// When it was closed would do as well, but is not known yet while a runner is being chosen.
 	At time.Time
 	// Cups of each participant, 1 to [MaxCups].
 	Cups map[UserID]int
@@ -51,3 +52,6 @@ func NewEntry(run uuid.UUID, at time.Time, cups map[UserID]int, runner UserID) (
 	}
 	return entry, nil
 }
+
+// Alone reports whether the runner was the only one who drank.
+func (e Entry) Alone() bool { return e.Runner != "" && len(e.Cups) == 1 && e.Cups[e.Runner] > 0 }

@@ -23,7 +23,12 @@ func (FairShare) Choose(r Request) (Choice, error) {
 		Window:   r.Window,
 		Ranking:  ranking,
 	}}
-	choice.RunsSinceServed, _ = r.Ledger.RunsSince(runner.User)
+	if !runner.Standing.LastServedAt.IsZero() {
+		runs, ok := r.Ledger.RunsSince(runner.User)
+		if choice.RunsSinceServed = min(runs, MaxWindow); !ok {
+			choice.RunsSinceServed = MaxWindow
+		}
+	}
 	others := ranking[1:]
 	if len(others) == 0 { // without the only volunteer, or with the previous runner after all
 		others = r.without(runner.User).rankByShare()

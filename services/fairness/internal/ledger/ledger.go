@@ -19,9 +19,9 @@ type Standing struct {
 	Owed Share
 	// Served counts the runs they ran.
 	Served int
-	// Since is when they first took part or ran, in the retained history. Zero: never.
+	// Since is the time of the first run they took part in or ran, in the retained history. Zero: none.
 	Since time.Time
-	// LastServedAt is when the run they last ran was closed. Zero: never ran.
+	// LastServedAt is the time of the run they last ran for others. Zero: never.
 	LastServedAt time.Time
 }
 
@@ -32,7 +32,7 @@ func (s Standing) Balance() Share { return Share(s.Served)*Run - s.Owed }
 // The zero value is an empty one. It is either folded from entries or filled from equal sums made elsewhere.
 type Ledger struct {
 	Standings map[UserID]Standing
-	// Runners of the served runs, the latest last.
+	// Runners of the runs served for others, the latest last. Those before the latest [MaxWindow] may be left out.
 	Runners []UserID
 }
 
@@ -50,6 +50,8 @@ func Fold(entries []Entry) Ledger {
 }
 
 // Book adds the entry of a run later than all that are booked. A run that nobody served changes nothing.
+// Someone who fetched only their own coffee has served nobody: it costs what it credits and is nobody's turn.
+// Otherwise a rare guest of someone who often drinks alone would have to run whenever the two meet.
 func (l *Ledger) Book(e Entry) {
 	if e.Runner == "" {
 		return
@@ -65,12 +67,14 @@ func (l *Ledger) Book(e Entry) {
 	}
 	s := l.standing(e.Runner, e.At)
 	s.Served++
-	s.LastServedAt = e.At
+	if !e.Alone() {
+		s.LastServedAt = e.At
+		l.Runners = append(l.Runners, e.Runner)
+	}
 	l.Standings[e.Runner] = s
-	l.Runners = append(l.Runners, e.Runner)
 }
 
-// RunsSince counts the runs served after the last one that user ran. Not ok: user ran none of Runners.
+// RunsSince counts the runs served after the last one that user ran. Not ok: user is none of Runners.
 func (l Ledger) RunsSince(user UserID) (runs int, ok bool) {
 	for i, runner := range slices.Backward(l.Runners) {
 		if runner == user {
@@ -89,7 +93,7 @@ func (l Ledger) standing(user UserID, at time.Time) Standing {
 	return s
 }
 
-// previous returns the runner of the latest served run. Empty: there is none.
+// previous returns the last who ran for others. Empty: nobody did.
 func (l Ledger) previous() UserID {
 	if len(l.Runners) == 0 {
 		return ""

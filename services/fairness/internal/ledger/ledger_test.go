@@ -58,6 +58,27 @@ func TestFold(t *testing.T) {
 	require.Zero(t, sum(l))
 }
 
+// Someone who fetched only their own coffee has served nobody.
+func TestRunOfOneIsNobodysTurn(t *testing.T) {
+	t.Parallel()
+	both := cups{"ana": 1, "ben": 1}
+	entries := []ledger.Entry{
+		entry(t, 1, both, "ben"), entry(t, 2, cups{"ana": 3}, "ana"),
+	}
+	l := ledger.Fold(entries)
+	require.Equal(t, []ledger.UserID{"ben"}, l.Runners)
+	require.Equal(t, ledger.Standing{Cups: 4, Owed: ledger.Half + ledger.Run, Served: 1, Since: day(1)}, l.Standings["ana"])
+	choice, err := ledger.FairShare{}.Choose(ledger.Request{RunID: run(3), Orders: both, Window: 5, Ledger: l})
+	require.NoError(t, err)
+	require.Equal(t, ledger.UserID("ana"), choice.Runner)
+	require.Equal(t, ledger.OnlyCandidate, choice.Rule, "ben ran last, for ana does not count as having run")
+
+	// Whoever fetches somebody else's only coffee has served.
+	l = ledger.Fold(append(entries, entry(t, 3, cups{"ben": 1}, "ana")))
+	require.Equal(t, []ledger.UserID{"ben", "ana"}, l.Runners)
+	require.Equal(t, day(3), l.Standings["ana"].LastServedAt)
+}
+
 func TestRunsSince(t *testing.T) {
 	t.Parallel()
 	l := ledger.Ledger{Runners: []ledger.UserID{"ana", "ben", "ana", "cem"}}

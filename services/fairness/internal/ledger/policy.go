@@ -11,6 +11,9 @@ import (
 // ErrNobody means that no candidate is left: nobody ordered, or everybody who did declined.
 var ErrNobody = errors.New("nobody is left to run")
 
+// MaxWindow is the largest fairness window, in runs. No policy looks further back in [Ledger].Runners.
+const MaxWindow = 50
+
 // Policy chooses who runs.
 type Policy interface {
 	// Choose returns the same choice for the same request, or [ErrNobody].
@@ -26,7 +29,7 @@ type Request struct {
 	Declined []UserID
 	// Volunteers put themselves forward for this run, with or without an order.
 	Volunteers []UserID
-	// Window is the channel's fairness window, in runs.
+	// Window is the channel's fairness window, in runs, 1 to [MaxWindow].
 	Window int
 	// Ledger is the channel's without this run: a choice made again must not count the entry of the first.
 	Ledger Ledger
@@ -43,7 +46,8 @@ type Explanation struct {
 	Rule Rule
 	// Standing is the runner's.
 	Standing Standing
-	// RunsSinceServed counts the channel's runs since the one the runner last ran. No meaning if Standing.Served is 0.
+	// RunsSinceServed counts the channel's runs since the one the runner last ran for others, to [MaxWindow] at most.
+	// No meaning without Standing.LastServedAt.
 	RunsSinceServed int
 	// Window is the fairness window that was used, in runs.
 	Window int

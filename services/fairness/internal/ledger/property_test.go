@@ -23,7 +23,13 @@ func TestHistories(t *testing.T) {
 			entries []ledger.Entry
 			window  = rapid.IntRange(1, 7).Draw(t, "window")
 		)
-		for n := range rapid.IntRange(1, 40).Draw(t, "runs") {
+		for range rapid.SampledFrom([]int{0, 0, 100}).Draw(t, "earlier runs") {
+			e := entry(t, len(entries)+1, cups{person(1): 1, person(2): 1}, person(len(entries)%3))
+			entries = append(entries, e)
+			l.Book(e)
+		}
+		for range rapid.IntRange(1, 40).Draw(t, "runs") {
+			n := len(entries)
 			r := ledger.Request{
 				RunID:      run(n + 1),
 				Orders:     rapid.MapOfN(people, rapid.IntRange(1, ledger.MaxCups), 1, 7).Draw(t, "orders"),
@@ -77,6 +83,11 @@ func checkChoice(t *rapid.T, r ledger.Request, choice ledger.Choice) {
 	repeated, err := ledger.FairShare{}.Choose(again)
 	require.NoError(t, err)
 	require.Equal(t, choice, repeated, "the same whatever order things come in")
+
+	again.Ledger.Runners = r.Ledger.Runners[max(len(r.Ledger.Runners)-ledger.MaxWindow, 0):]
+	repeated, err = ledger.FairShare{}.Choose(again)
+	require.NoError(t, err)
+	require.Equal(t, choice, repeated, "the same without the runners that no window reaches")
 
 	again.Declined = append(again.Declined, choice.Runner)
 	next, err := ledger.FairShare{}.Choose(again)

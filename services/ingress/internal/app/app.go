@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
-	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/service"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/delivery"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/events"
@@ -18,7 +17,7 @@ import (
 
 // Build registers the parts of ingress. It connects to nothing.
 func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
-	db, err := postgres.Open(cfg.Postgres, store.Role, rt.Telemetry)
+	db, err := store.Open(cfg.Postgres, rt.Telemetry)
 	if err != nil {
 		return err
 	}
@@ -55,7 +54,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	}
 	rt.Handle("/slack/", handler)
 
-	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Migration) })
+	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Needs) })
 	rt.Check("kafka", client.Check)
 	rt.Check("slack", web.Check)
 	rt.Check("consumer", consumer.Check)

@@ -2,7 +2,6 @@ package command
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -33,23 +32,33 @@ func (w When) IsZero() bool { return w == When{} }
 // NeedsZone says that the time can only be understood in a time zone.
 func (w When) NeedsZone() bool { return w.clock }
 
-func (w When) String() string {
-	switch {
-	case !w.clock:
-		return "in " + w.span.String()
-	case w.half == am:
-		return fmt.Sprintf("%d:%02d am", w.hour, w.minute)
-	case w.half == pm:
-		return fmt.Sprintf("%d:%02d pm", w.hour, w.minute)
-	default:
-		return fmt.Sprintf("%d:%02d", w.hour, w.minute)
+// clockFace is how w's author writes times of day.
+func (w When) clockFace() string {
+	if w.half == either {
+		return "15:04"
 	}
+	return "3:04 pm"
 }
 
 // PastError is a time of day that is over today, with the next instant that what was typed can mean.
-type PastError struct{ Next time.Time }
+type PastError struct {
+	Typed string    // "10:30", "3:00 pm"
+	Next  time.Time // in the author's zone
+	Label string    // Next as its author would write it: "22:30", "tomorrow 3:00 pm"
+}
 
-func (e *PastError) Error() string { return "already past, next is " + e.Next.Format(time.RFC3339) }
+func (e *PastError) Error() string {
+	return e.Typed + " is past, next is " + e.Next.Format(time.RFC3339)
+}
+
+func (w When) past(now, next time.Time) error {
+	e := &PastError{Typed: time.Date(0, 1, 1, w.readings()[0], w.minute, 0, 0, time.UTC).Format(w.clockFace()), Next: next}
+	e.Label = next.Format(w.clockFace())
+	if next.Day() != now.Day() {
+		e.Label = "tomorrow " + e.Label
+	}
+	return e
+}
 
 // Reasons why a time cannot be used.
 var (
@@ -72,12 +81,12 @@ func (w When) At(now time.Time, zone *time.Location) (time.Time, error) {
 	if today := w.on(now, 0, w.readings()[:1], now); !today.IsZero() {
 		return today, nil
 	}
-	for day := range 3 { // a clock change can make one day have no such time
-		if next := w.on(now, day, w.readings(), now); !next.IsZero() {
-			return time.Time{}, &PastError{Next: next}
+	for day := range 2 {
+		if next := w.on(now, day, w.readings(), now); !next.IsZero() && !next.After(now.Add(MaxAhead)) {
+			return time.Time{}, w.past(now, next)
 		}
 	}
-	return time.Time{}, ErrTooFar
+	return time.Time{}, ErrTooFar // tomorrow's clocks go back, or skip it
 }
 
 // readings are the hours (0 to 23) that what was typed can mean, the plain one first:

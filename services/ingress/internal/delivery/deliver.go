@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,9 +21,8 @@ import (
 func (s *Sender) deliver(ctx context.Context, c *Claim) (r Result) {
 	defer func() {
 		if p := recover(); p != nil { // a message that cannot be rendered must not take the others down with it
-			s.report(ctx, slog.LevelError, "delivery panicked", "panic")
-			s.log.ErrorContext(ctx, "panic", "cause", fmt.Sprintf("%T", p))
-			r = Result{Outcome: Failed, Error: "panic", Part: c.Part}
+			s.log.ErrorContext(ctx, "delivery panicked", "cause", fmt.Sprintf("%T", p), "stack", string(debug.Stack())) // its text may quote people
+			r = s.giveUp(ctx, c, "panic")
 		}
 	}()
 	if c.Kind == Answer {
@@ -50,13 +50,13 @@ func (s *Sender) deliver(ctx context.Context, c *Claim) (r Result) {
 	m, mark := messages[c.Part], slack.Mark{Delivery: c.ID, Part: c.Part}
 	if c.Kind == Card && !c.opens() {
 		if err := s.slack.Update(ctx, c.MessageChannel, c.MessageTS, m, mark); err != nil {
-			return s.updateFailed(ctx, c, err)
+			return s.failed(ctx, c, err, false) // repeating it is harmless
 		}
 		return c.posted("", "", c.Run.GetVersion(), false)
 	}
 	ts, err := s.slack.Post(ctx, channel, m, mark)
 	if err != nil {
-		return s.postFailed(ctx, c, err)
+		return s.failed(ctx, c, err, slack.ClassOf(err) == slack.Ambiguous)
 	}
 	return c.posted(channel, ts, c.Run.GetVersion(), c.Part+1 < len(messages))
 }
@@ -68,10 +68,7 @@ func (s *Sender) locate(ctx context.Context, c *Claim) (channel, found string, r
 	if c.Kind != Card && c.Conversation == c.UserID {
 		direct, err := s.slack.OpenDirect(ctx, c.UserID)
 		if err != nil {
-			if slack.ClassOf(err) == slack.Permanent {
-				return "", "", s.giveUp(ctx, c, err), false
-			}
-			return "", "", s.again(ctx, c, err, c.Unsure), false
+			return "", "", s.failed(ctx, c, err, c.Unsure), false
 		}
 		channel = direct
 	}
@@ -102,14 +99,10 @@ func (s *Sender) answer(ctx context.Context, c *Claim) Result {
 	if slack.ClassOf(err) == slack.Permanent && unreachable(slack.CodeOf(err)) {
 		err = s.tellDirectly(ctx, c, m)
 	}
-	switch {
-	case err == nil:
-		return Result{Outcome: Sent}
-	case slack.ClassOf(err) == slack.Permanent:
-		return s.giveUp(ctx, c, err)
-	default:
-		return s.again(ctx, c, err, false)
+	if err != nil {
+		return s.failed(ctx, c, err, false) // an answer may come twice
 	}
+	return Result{Outcome: Sent}
 }
 
 func (s *Sender) tellDirectly(ctx context.Context, c *Claim, m message.Message) error {
@@ -141,7 +134,7 @@ func (c *Claim) posted(channel, ts string, version uint64, more bool) Result {
 	r := Result{Outcome: Sent, MessageChannel: channel, MessageTS: ts, Part: c.Part + 1}
 	switch {
 	case c.Kind == Card:
-		r.Version, r.Part = version, 0
+		r.Version, r.Part, r.GoesOn = version, 0, c.goesOn()
 	case more:
 		r.Outcome = Again
 	}
@@ -153,32 +146,27 @@ func (c *Claim) giveBack() Result {
 	return Result{Outcome: Again, Part: c.Part, Failures: c.Failures, Unsure: c.Unsure}
 }
 
-// postFailed is the result of a first post that Slack did not confirm.
-func (s *Sender) postFailed(ctx context.Context, c *Claim, err error) Result {
-	switch class := slack.ClassOf(err); {
-	case class != slack.Permanent:
-		return s.again(ctx, c, err, class == slack.Ambiguous)
-	case c.opens():
-		return s.abandon(ctx, c, slack.CodeOf(err))
-	default:
-		return s.giveUp(ctx, c, err)
-	}
-}
-
-// updateFailed is the result of a change of a card that Slack did not confirm. One that Slack refuses is given up
-// for this version of the run: a newer one may do.
-func (s *Sender) updateFailed(ctx context.Context, c *Claim, err error) Result {
+// failed is the result of a call that Slack did not confirm. unsure: it may have posted the message.
+func (s *Sender) failed(ctx context.Context, c *Claim, err error, unsure bool) Result {
 	if slack.ClassOf(err) == slack.Permanent {
-		s.report(ctx, slog.LevelError, "card not changed", slack.CodeOf(err))
-		return Result{Outcome: Sent, Version: c.Run.GetVersion(), Error: slack.CodeOf(err)}
+		return s.giveUp(ctx, c, slack.CodeOf(err))
 	}
-	return s.again(ctx, c, err, false)
+	return s.again(ctx, c, err, unsure)
 }
 
-// giveUp is the result of a delivery that will never succeed.
-func (s *Sender) giveUp(ctx context.Context, c *Claim, err error) Result {
-	s.report(ctx, slog.LevelError, "delivery failed for good", slack.CodeOf(err))
-	return Result{Outcome: Failed, Error: slack.CodeOf(err), Part: c.Part}
+// giveUp is the result of an attempt that would fail in the same way each time. A run whose card cannot be posted ends;
+// a change of a card is given up for this version of the run, a newer one may do.
+func (s *Sender) giveUp(ctx context.Context, c *Claim, code string) Result {
+	switch {
+	case c.opens():
+		return s.abandon(ctx, c, code)
+	case c.Kind == Card:
+		s.report(ctx, slog.LevelError, "card not changed", code)
+		return Result{Outcome: Sent, Version: c.Run.GetVersion(), GoesOn: c.goesOn(), Error: code}
+	default:
+		s.report(ctx, slog.LevelError, "delivery failed for good", code)
+		return Result{Outcome: Failed, Error: code, Part: c.Part}
+	}
 }
 
 // again is the result of an attempt that has to be repeated. unsure: it may have succeeded.

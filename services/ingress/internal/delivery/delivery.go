@@ -59,14 +59,14 @@ type Cause struct {
 type Claim struct {
 	Delivery
 	ID             uuid.UUID
-	Attempt        int // recording the result of an older one changes nothing
+	Attempt        int       // recording the result of an older one changes nothing
 	Begin          time.Time // no sending starts later: it would not be over before the lease is
 	Until          time.Time // when the lease ends
 	Failures       int       // of earlier attempts since it last went well
-	Unsure         bool   // an earlier attempt may have posted it unrecorded
-	Part           int    // the next of its messages
-	MessageChannel string // where its message is
-	MessageTS      string // empty: not posted
+	Unsure         bool      // an earlier attempt may have posted it unrecorded
+	Part           int       // the next of its messages
+	MessageChannel string    // where its message is
+	MessageTS      string    // empty: not posted
 
 	Run      *runv1.Run             // as it is now; nil: unknown, or none
 	Settings *runv1.ChannelSettings // as they are now; nil: unknown
@@ -93,6 +93,7 @@ type Result struct {
 	Outcome        Outcome
 	Wait           time.Duration // Again: not before
 	Version        uint64        // of the run that the card shows now
+	GoesOn         bool          // the card's run is not over, there will be newer versions
 	MessageChannel string        // where the message is; empty: as before
 	MessageTS      string
 	Part           int // the next of its messages

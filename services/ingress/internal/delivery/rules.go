@@ -106,6 +106,11 @@ func (c *Claim) notice(at time.Time) Delivery {
 // opens reports whether the claim is to post a run's card, which nobody has seen yet.
 func (c *Claim) opens() bool { return c.Kind == Card && c.MessageTS == "" }
 
+// goesOn reports whether the claim's run is not over.
+func (c *Claim) goesOn() bool {
+	return c.Run.GetStatus() == runv1.RunStatus_RUN_STATUS_OPEN || c.Run.GetStatus() == runv1.RunStatus_RUN_STATUS_CLOSING
+}
+
 // obsolete says why the claim helps nobody any more, judged by the newest state; empty: it does.
 func (c *Claim) obsolete(now time.Time) string {
 	run := c.Run

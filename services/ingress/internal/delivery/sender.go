@@ -22,8 +22,8 @@ const (
 	shortestWait = 5 * time.Millisecond   // between two looks
 	longestWait  = 5 * time.Second        // between two looks while the database is away
 	workers      = 64
-	waiting      = 16 * workers // claims in memory
-	mostClaimed  = 4 * workers  // at a time
+	waiting      = 16 * workers     // claims in memory
+	mostClaimed  = 4 * workers      // at a time
 	lastWords    = 10 * time.Second // after the end, for what is under way to end and be recorded
 	purgeEvery   = 10 * time.Minute
 	purgeBatch   = 500

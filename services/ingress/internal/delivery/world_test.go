@@ -2,13 +2,13 @@ package delivery_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -44,14 +44,21 @@ type world struct {
 	spans     *testkit.SpanRecorder
 	published publisher
 	lease     time.Duration
+
+	mu   sync.Mutex
+	conn *pgx.Conn // of a superuser, for looking at what is there
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
 	w := &world{t: t, database: testkit.Postgres(t), slack: newFakeSlack(t), lease: 4 * time.Second}
-	w.db = w.database.Open(store.Role)
 	w.tel, w.spans = testkit.Telemetry(t)
+	var err error
+	w.db, err = store.Open(postgres.Config{URL: w.database.URL, MaxConnections: 10}, w.tel)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = w.db.Close() })
+	w.conn = w.database.Connect()
 	return w
 }
 
@@ -122,7 +129,9 @@ func record(t *testing.T, topic, id string, envelope proto.Message) *bus.Record 
 // states are the states of all deliveries by key.
 func (w *world) states() map[string]string {
 	w.t.Helper()
-	rows, err := w.database.Connect().Query(w.t.Context(), `SELECT key, state FROM ingress.delivery`)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rows, err := w.conn.Query(context.Background(), `SELECT key, state FROM ingress.delivery`)
 	require.NoError(w.t, err)
 	defer rows.Close()
 	states := map[string]string{}
@@ -135,6 +144,14 @@ func (w *world) states() map[string]string {
 	return states
 }
 
+// scan reads one value.
+func (w *world) scan(into any, query string, args ...any) {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	require.NoError(w.t, w.conn.QueryRow(context.Background(), query, args...).Scan(into))
+}
+
 // settled waits until nothing is pending.
 func (w *world) settled() {
 	w.t.Helper()
@@ -143,11 +160,6 @@ func (w *world) settled() {
 		b, err := s.Backlog(context.Background())
 		return err == nil && b.Pending == 0
 	}, 20*time.Second, 10*time.Millisecond, "deliveries are still pending")
-}
-
-// hurry ends all back-offs and leases.
-func (w *world) hurry() {
-	w.database.Exec(`UPDATE ingress.delivery SET due_at = now(), leased_until = '-infinity' WHERE state = 'pending'`)
 }
 
 func (w *world) eventually(condition func() bool, what string) {
@@ -246,8 +258,11 @@ func (r run) cancelled() *runv1.RunEvent {
 }
 
 func (r run) rejected(reason runv1.RejectReason) *runv1.RunEvent {
-	r.Version-- // a refusal changes nothing
 	e := r.event()
+	if r.Version > 1 { // a refusal changes nothing
+		r.Version--
+		e.Run.Version--
+	}
 	e.What = &runv1.RunEvent_CommandRejected{CommandRejected: &runv1.CommandRejected{Command: "close_run", Reason: reason}}
 	return e
 }
@@ -266,9 +281,12 @@ func cardKey(r run) string { return "card/" + r.Id }
 
 func summaryKey(r run, no int) string { return fmt.Sprintf("summary/%s/%d", r.Id, no) }
 
-// forgetful is a queue of a process that dies between sending and recording.
+// forgetful is the queue of a process that dies each time between sending and recording: what it claims at once is sent,
+// nothing is ever recorded, and it looks for nothing more.
 type forgetful struct{ delivery.Queue }
 
-var errDied = errors.New("the process died here")
+func (forgetful) Finish(context.Context, []delivery.Result) (bool, error) { return false, nil }
 
-func (forgetful) Finish(context.Context, []delivery.Result) (bool, error) { return false, errDied }
+func (forgetful) Backlog(context.Context) (delivery.Backlog, error) {
+	return delivery.Backlog{Next: -1}, nil
+}

@@ -10,22 +10,25 @@ import (
 
 // Card is the run's message in the channel, as the run is now. ref finds the trace of the click that started it.
 func Card(run *runv1.Run, names Names, ref string) Message {
-	m := Message{Text: fmt.Sprintf("Coffee run started by %s, pickup %s, %s", escape(names(run.GetInitiatorId())), clock(run.GetPickupAt()), state(run))}
-	m.Blocks = append(m.Blocks, mrkdwn("☕ *Coffee run* · started by %s · pickup *%s*", mention(run.GetInitiatorId()), clock(run.GetPickupAt())))
-	if run.GetPlace() != "" {
-		m.Blocks = append(m.Blocks, small("📍 "+run.GetPlace()))
+	starter, pickup := run.GetInitiatorId(), clock(run.GetPickupAt())
+	m := Message{
+		Text:   fmt.Sprintf("Coffee run started by %s, pickup %s, %s", escape(names.of(starter)), pickup, state(run)),
+		Blocks: []slack.Block{mrkdwn("☕ *Coffee run* · started by %s · pickup *%s*", mention(starter), pickup)},
 	}
-	if text := orderList(run, names); text != "" {
-		m.Blocks = append(m.Blocks, plain(text))
+	m.Blocks = append(m.Blocks, place(run)...)
+	open := run.GetStatus() == runv1.RunStatus_RUN_STATUS_OPEN
+	if orders := run.GetOrders(); len(orders) > 0 {
+		m.Blocks = append(m.Blocks, mrkdwn("*%s*", ordered(run)), plain(list(groups(orders, names), maxSection)))
+	} else if open {
+		m.Blocks = append(m.Blocks, mrkdwn("No orders yet. What do you drink?"))
 	}
-	switch run.GetStatus() {
-	case runv1.RunStatus_RUN_STATUS_OPEN:
+	if open {
 		m.Blocks = append(m.Blocks, cardButtons(run))
-	default:
-		m.Blocks = append(m.Blocks, mrkdwn("%s", outcome(run, names)))
+	} else {
+		m.Blocks = append(m.Blocks, outcome(run, names))
 	}
 	if ref != "" {
-		m.Blocks = append(m.Blocks, small("ref "+ref))
+		m.Blocks = append(m.Blocks, small("ref %s", ref))
 	}
 	return m
 }
@@ -43,22 +46,13 @@ func cardButtons(run *runv1.Run) *slack.ActionBlock {
 		closing, more)
 }
 
-func orderList(run *runv1.Run, names Names) string {
-	orders := run.GetOrders()
-	if len(orders) == 0 {
-		if run.GetStatus() == runv1.RunStatus_RUN_STATUS_OPEN {
-			return "No orders yet. What do you drink?"
-		}
-		return ""
-	}
-	return plural(len(orders), "order", "orders") + "\n" + lines(groups(orders, names), maxSection)
-}
+func ordered(run *runv1.Run) string { return plural(len(run.GetOrders()), "order", "orders") }
 
-// state is the run's status in a few words, for notifications.
+// state is the run's status in a few words.
 func state(run *runv1.Run) string {
 	switch run.GetStatus() {
 	case runv1.RunStatus_RUN_STATUS_OPEN:
-		return plural(len(run.GetOrders()), "order", "orders") + " so far"
+		return ordered(run) + " so far"
 	case runv1.RunStatus_RUN_STATUS_CLOSING:
 		return "choosing a runner"
 	case runv1.RunStatus_RUN_STATUS_CLOSED:
@@ -71,25 +65,33 @@ func state(run *runv1.Run) string {
 }
 
 // outcome stands where the buttons were.
-func outcome(run *runv1.Run, names Names) string {
+func outcome(run *runv1.Run, names Names) slack.Block {
 	switch run.GetStatus() {
 	case runv1.RunStatus_RUN_STATUS_CLOSING:
-		return "Closed. Choosing a runner …"
+		return mrkdwn("Ordering is closed. Choosing a runner …")
 	case runv1.RunStatus_RUN_STATUS_CLOSED:
 		if runner := run.GetAssignment().GetRunnerId(); runner != "" {
-			return fmt.Sprintf("🏃 *%s* runs. Ordering is closed.", escape(names(runner)))
+			return plain(fmt.Sprintf("🏃 %s runs. Ordering is closed.", names.of(runner)))
 		}
-		return "Ordering is closed. A runner is wanted."
+		return mrkdwn("Ordering is closed. A runner is wanted: who goes?")
 	case runv1.RunStatus_RUN_STATUS_CANCELLED:
-		switch run.GetEndReason() {
-		case runv1.EndReason_END_REASON_NO_ORDERS:
-			return "Cancelled: nobody ordered this time. `/coffee` starts a new one."
-		case runv1.EndReason_END_REASON_CHANNEL_DISABLED:
-			return "Cancelled: CoffeeBuddy was turned off in this channel."
-		default:
-			return "Cancelled. `/coffee` starts a new one."
-		}
+		return mrkdwn("%s `/coffee` starts a new one.", cancelled(run.GetEndReason()))
 	default:
-		return "Something broke on our side and this run could not go on. Sorry. `/coffee` starts a new one."
+		return mrkdwn("Something broke on our side and this run could not go on. Sorry. `/coffee` starts a new one.")
+	}
+}
+
+func cancelled(reason runv1.EndReason) string {
+	switch reason {
+	case runv1.EndReason_END_REASON_NO_ORDERS:
+		return "Cancelled: nobody ordered this time."
+	case runv1.EndReason_END_REASON_CHANNEL_DISABLED:
+		return "Cancelled: CoffeeBuddy was turned off in this channel. Once it is on again,"
+	case runv1.EndReason_END_REASON_CHANNEL_RESET:
+		return "Cancelled: this channel's data was reset."
+	case runv1.EndReason_END_REASON_ABANDONED:
+		return "Cancelled: this card could not be posted in time."
+	default:
+		return "Cancelled."
 	}
 }

@@ -1,16 +1,18 @@
 // Package message holds every text that people read in Slack, a file per surface. It is pure: snapshots in, Block Kit out.
 //
-// What people typed is shown in plain_text only, so that it is inert; mrkdwn holds our own words, mentions and dates.
-// Mentions notify, so they are rare: the starter on the card, the runner in the summary. Everyone else goes by name.
+// What people typed, and what they call themselves, is shown in plain_text only, so that it is inert; mrkdwn holds our
+// own words, mentions and dates. Mentions notify, so they are rare: the starter on the card, the runner in the summary,
+// and the bot where people are told to invite it. Everyone else goes by name.
 package message
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 )
 
 // Message is what is posted: blocks, and the text that notifications and screen readers use instead.
@@ -22,7 +24,17 @@ type Message struct {
 // Names returns a person's display name, "someone" for an unknown id.
 type Names func(userID string) string
 
-// Action ids of buttons. Every button's value is the run's id.
+const someone = "someone"
+
+// of is a person's name as it can stand on a line.
+func (n Names) of(userID string) string {
+	if name := shown(n(userID)); name != "" {
+		return name
+	}
+	return someone
+}
+
+// Action ids of buttons. A button's value is the run's id, unless it says otherwise.
 const (
 	ActionOrder    = "order"
 	ActionUsual    = "usual"
@@ -30,36 +42,29 @@ const (
 	ActionClose    = "close"
 	ActionCancel   = "cancel"
 	ActionMore     = "more"  // the overflow menu; the chosen option's value is "verb:run id"
-	ActionStart    = "start" // value: what /coffee would be given
+	ActionStart    = "start" // the value is a StartValue
 )
 
-// Slack's limits (characters), with room to spare for what surrounds the text.
-const (
-	maxSection = 2900
-	maxMessage = 9000
-)
-
-func mrkdwn(format string, args ...any) *slack.SectionBlock {
-	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, fmt.Sprintf(format, args...), false, true), nil, nil)
-}
-
-func plain(text string) *slack.SectionBlock { return slack.NewSectionBlock(plainText(text), nil, nil) }
-
-func plainText(text string) *slack.TextBlockObject {
-	return slack.NewTextBlockObject(slack.PlainTextType, text, false, false)
-}
-
-// small is a line in grey, for reasons and refs.
-func small(text string) *slack.ContextBlock { return slack.NewContextBlock("", plainText(text)) }
-
-func button(action, value, label string) *slack.ButtonBlockElement {
-	return slack.NewButtonBlockElement(action, value, plainText(label))
-}
-
-// only is a message of a single mrkdwn text, the same for eyes and screen readers.
+// only is a message of our own words, in mrkdwn.
 func only(format string, args ...any) Message {
+	return Message{}.and(format, args...)
+}
+
+// say is a message of one plain text, in which what people typed is inert.
+func say(format string, args ...any) Message {
 	text := fmt.Sprintf(format, args...)
-	return Message{Text: text, Blocks: []slack.Block{mrkdwn("%s", text)}}
+	return Message{Text: escape(text), Blocks: []slack.Block{plain(text)}}
+}
+
+// and adds a paragraph of our own words, in mrkdwn.
+func (m Message) and(format string, args ...any) Message {
+	text := fmt.Sprintf(format, args...)
+	if m.Text != "" {
+		m.Text += " "
+	}
+	m.Text += text
+	m.Blocks = append(m.Blocks, mrkdwn("%s", text))
+	return m
 }
 
 // with adds a row of buttons.
@@ -68,16 +73,50 @@ func (m Message) with(buttons ...slack.BlockElement) Message {
 	return m
 }
 
+// whileOpen adds buttons that a run only takes while it is open.
+func (m Message) whileOpen(run *runv1.Run, buttons ...slack.BlockElement) Message {
+	if run.GetStatus() != runv1.RunStatus_RUN_STATUS_OPEN {
+		return m
+	}
+	return m.with(buttons...)
+}
+
+func mrkdwn(format string, args ...any) *slack.SectionBlock {
+	const verbatim = true // what looks like a link or a name is none
+	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, fmt.Sprintf(format, args...), false, verbatim), nil, nil)
+}
+
+func plain(text string) *slack.SectionBlock { return slack.NewSectionBlock(plainText(text), nil, nil) }
+
+func plainText(text string) *slack.TextBlockObject {
+	const emoji = true // Slack hands typed emoji over as :coffee:
+	return slack.NewTextBlockObject(slack.PlainTextType, text, emoji, false)
+}
+
+// small is a line in grey, for places, reasons and refs.
+func small(format string, args ...any) *slack.ContextBlock {
+	return slack.NewContextBlock("", plainText(fmt.Sprintf(format, args...)))
+}
+
+func button(action, value, label string) *slack.ButtonBlockElement {
+	return slack.NewButtonBlockElement(action, value, plainText(cut(label, maxLabel)))
+}
+
 func mention(userID string) string { return "<@" + userID + ">" }
+
+func channel(channelID string) string { return "<#" + channelID + ">" }
 
 // clock shows an instant as a time of day in each reader's own zone; clients too old for that read UTC.
 func clock(at *timestamppb.Timestamp) string {
 	return fmt.Sprintf("<!date^%d^{time}|%s UTC>", at.GetSeconds(), at.AsTime().Format("15:04"))
 }
 
-// escape makes text that people typed harmless in mrkdwn and in a message's top-level text.
-func escape(text string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
+// fromNow is how far away something is, in words.
+func fromNow(d time.Duration) string {
+	if d < 30*time.Second {
+		return "right now"
+	}
+	return plural(int(d.Round(time.Minute)/time.Minute), "minute", "minutes") + " from now"
 }
 
 func plural(n int, one, many string) string {
@@ -85,17 +124,4 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// cut shortens text to at most limit characters, at a character, with an ellipsis.
-func cut(text string, limit int) string {
-	runes := []rune(text)
-	if len(runes) <= limit {
-		return text
-	}
-	return string(runes[:limit-1]) + "…"
-}
-
-func minutes(d time.Duration) string {
-	return plural(int(d.Round(time.Minute)/time.Minute), "minute", "minutes")
 }

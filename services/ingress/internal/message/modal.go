@@ -8,7 +8,7 @@ import (
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 )
 
-// Names inside the order modal, as they come back with a submission.
+// Names inside the order form, as they come back with a submission.
 const (
 	CallbackOrder = "order"
 	BlockDrink    = "drink"
@@ -23,7 +23,7 @@ type OrderModal struct {
 	FirstTime bool         // opened by "My usual" without a usual
 }
 
-// OrderContext travels in the modal and comes back with the submission.
+// OrderContext travels in the form and comes back with the submission.
 type OrderContext struct {
 	RunID     string `json:"run"`
 	ChannelID string `json:"channel"`
@@ -32,9 +32,6 @@ type OrderContext struct {
 // View lays the form out.
 func (o OrderModal) View() slack.ModalViewRequest {
 	label, submit := "What do you drink?", "Order"
-	if o.FirstTime {
-		label = "First time here: what do you drink?"
-	}
 	drink := slack.NewPlainTextInputBlockElement(plainText("Flat white"), BlockDrink)
 	drink.FocusOnLoad = true
 	switch {
@@ -42,6 +39,12 @@ func (o OrderModal) View() slack.ModalViewRequest {
 		drink.InitialValue, submit = o.Current.GetDrink(), "Save"
 	case o.Usual != nil:
 		drink.InitialValue = o.Usual.GetDrink()
+	case o.FirstTime:
+		label = "First time here: what do you drink?"
+	}
+	var hint *slack.TextBlockObject
+	if o.FirstTime {
+		hint = plainText("Remembered as your usual, it is one click next time.")
 	}
 	remember := slack.NewOptionBlockObject("yes", plainText("Remember as my usual"), nil)
 	boxes := slack.NewCheckboxGroupsBlockElement(BlockRemember, remember)
@@ -51,16 +54,16 @@ func (o OrderModal) View() slack.ModalViewRequest {
 		Type: slack.VTModal, CallbackID: CallbackOrder, PrivateMetadata: string(private),
 		Title: plainText("Your order"), Submit: plainText(submit), Close: plainText("Cancel"),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{
-			slack.NewInputBlock(BlockDrink, plainText(label), nil, drink),
+			slack.NewInputBlock(BlockDrink, plainText(label), hint, drink),
 			slack.NewInputBlock(BlockRemember, plainText("My usual"), nil, boxes).WithOptional(true),
 		}},
 	}
 }
 
-// OldForm replaces a form that this version no longer knows.
+// OldForm replaces a form that this version does not know.
 func OldForm() *slack.ModalViewRequest {
 	return &slack.ModalViewRequest{
 		Type: slack.VTModal, Title: plainText("CoffeeBuddy"), Close: plainText("Close"),
-		Blocks: slack.Blocks{BlockSet: []slack.Block{plain("This form is from an older version, so nothing was saved. Please open it again.")}},
+		Blocks: slack.Blocks{BlockSet: []slack.Block{plain("This form is from an older version, so nothing was saved. Please open it again from the card.")}},
 	}
 }

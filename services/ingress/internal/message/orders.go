@@ -3,16 +3,18 @@ package message
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/slack-go/slack"
 
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 )
 
-// group is identical drinks, as one line of the list: "2 × Flat white (Ana, Cem)".
+// group is identical drinks, one line of a list: "2 × Flat white (Ana, Cem)".
 type group struct {
-	drink string // as the first of them typed it
-	cups  int
-	names []string
+	drink  string // as the first of them typed it
+	orders int
+	cups   int
+	names  []string
 }
 
 // groups puts identical drinks together, whatever their case and spacing, in the order in which they were first ordered.
@@ -20,26 +22,55 @@ func groups(orders []*runv1.Order, names Names) []*group {
 	var list []*group
 	byDrink := map[string]*group{}
 	for _, order := range orders {
-		key := strings.ToLower(strings.Join(strings.Fields(order.GetDrink()), " "))
+		drink := shown(order.GetDrink())
+		key := strings.ToLower(drink)
 		g := byDrink[key]
 		if g == nil {
-			g = &group{drink: strings.Join(strings.Fields(order.GetDrink()), " ")}
+			g = &group{drink: drink}
 			byDrink[key] = g
 			list = append(list, g)
 		}
-		quantity := cupsOf(order)
-		g.cups += quantity
-		name := names(order.GetUserId())
-		if quantity > 1 {
-			name = fmt.Sprintf("%s %d", name, quantity)
+		cups := cupsOf(order)
+		g.orders++
+		g.cups += cups
+		name := names.of(order.GetUserId())
+		if cups > 1 {
+			name = fmt.Sprintf("%s %d", name, cups)
 		}
 		g.names = append(g.names, name)
 	}
 	return list
 }
 
-func (g *group) String() string {
-	return fmt.Sprintf("%d × %s (%s)", g.cups, g.drink, strings.Join(g.names, ", "))
+func (g *group) String() string { return g.line(strings.Join(g.names, ", ")) }
+
+func (g *group) line(names string) string {
+	return fmt.Sprintf("%d × %s (%s)", g.cups, g.drink, names)
+}
+
+// short is the line in at most limit characters: names that do not fit are counted, and a drink may lose its end.
+func (g *group) short(limit int) string {
+	if line := g.String(); size(line) <= limit {
+		return line
+	}
+	if len(g.names) == 1 {
+		return cut(g.String(), limit)
+	}
+	left := limit - size(g.line(" and 299 others"))
+	fitting := 0
+	for fitting < len(g.names)-1 {
+		if left -= size(g.names[fitting]) + len(", "); left < 0 {
+			break
+		}
+		fitting++
+	}
+	names := plural(len(g.names)-fitting, "other", "others")
+	if fitting == 0 {
+		names = plural(len(g.names), "person", "people")
+	} else {
+		names = strings.Join(g.names[:fitting], ", ") + " and " + names
+	}
+	return cut(g.line(names), limit)
 }
 
 func cupsOf(order *runv1.Order) int { return max(1, int(order.GetQuantity())) }
@@ -52,51 +83,56 @@ func cups(orders []*runv1.Order) string {
 	return plural(total, "cup", "cups")
 }
 
-// lines lists the orders within limit characters; what does not fit is counted: "and 12 more".
-func lines(list []*group, limit int) string {
-	const more = len("and 1000 more")
-	var b strings.Builder
-	left := limit
-	for i, g := range list {
-		line := cut(g.String(), maxSection/4)
-		size := utf8.RuneCountInString(line) + 1
-		if size > left-more && i < len(list)-1 || size > left {
-			fmt.Fprintf(&b, "and %d more", len(list)-i)
-			return b.String()
-		}
-		left -= size
-		b.WriteString(line + "\n")
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// pages lists all orders in full, in as many texts of at most limit characters as it takes, in order.
-func pages(list []*group, limit int) []string {
-	var all []string
-	var b strings.Builder
-	size := 0
-	for _, g := range list {
-		for _, line := range chunks(g.String(), limit) {
-			n := utf8.RuneCountInString(line) + 1
-			if size+n > limit && size > 0 {
-				all = append(all, strings.TrimSuffix(b.String(), "\n"))
-				b.Reset()
-				size = 0
+// list shows groups within limit characters; the orders that do not fit are counted.
+func list(all []*group, limit int) string {
+	const more = "and %d more orders"
+	left := limit - len("and 300 more orders")
+	var lines []string
+	for i, g := range all {
+		line := g.short(maxLine)
+		if left -= size(line) + 1; left < 0 {
+			rest := 0
+			for _, g := range all[i:] {
+				rest += g.orders
 			}
-			b.WriteString(line + "\n")
-			size += n
+			lines = append(lines, fmt.Sprintf(more, rest))
+			break
 		}
+		lines = append(lines, line)
 	}
-	return append(all, strings.TrimSuffix(b.String(), "\n"))
+	return strings.Join(lines, "\n")
 }
 
-// chunks cuts a line that is too long for any page (one drink that 300 people ordered).
-func chunks(line string, limit int) []string {
-	runes := []rune(line)
-	var parts []string
-	for len(runes) >= limit {
-		parts = append(parts, string(runes[:limit-1]))
-		runes = runes[limit-1:]
+// pages shows groups in full, in as many texts of at most limit characters as that takes.
+func pages(all []*group, limit int) []string {
+	var texts []string
+	var lines []string
+	left := limit
+	turn := func() {
+		if len(lines) > 0 {
+			texts = append(texts, strings.Join(lines, "\n"))
+		}
+		lines, left = nil, limit
 	}
-	return append(parts, string(runes))
+	for _, g := range all {
+		for rest := g.String(); rest != ""; { // one drink that 300 people ordered is longer than any page
+			var line string
+			line, rest = fit(rest, limit)
+			if size(line)+1 > left {
+				turn()
+			}
+			lines = append(lines, line)
+			left -= size(line) + 1
+		}
+	}
+	turn()
+	return texts
+}
+
+// place is where the coffee is fetched or handed out, if that was said.
+func place(run *runv1.Run) []slack.Block {
+	if place := shown(run.GetPlace()); place != "" {
+		return []slack.Block{small("📍 %s", place)}
+	}
+	return nil
 }

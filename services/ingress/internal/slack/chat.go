@@ -51,6 +51,7 @@ func (c *Client) Post(ctx context.Context, channelID string, m message.Message, 
 		}
 		return err
 	})
+	c.forget(channelID, err)
 	return ts, err
 }
 

@@ -44,8 +44,7 @@ func (e *Error) Unwrap() error { return e.err }
 
 // ClassOf is the class of err, and Transient of an error that is none of Slack's.
 func ClassOf(err error) Class {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Class
 	}
 	return Transient
@@ -53,8 +52,7 @@ func ClassOf(err error) Class {
 
 // CodeOf is Slack's own word for err, "" of an error that is none of Slack's.
 func CodeOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return ""
@@ -113,8 +111,7 @@ func classOfCode(code string) Class {
 
 // AsError is the failed call in err. An error that is none becomes one.
 func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Class: Transient, Code: "unknown", err: err}

@@ -39,8 +39,7 @@ func (c *Client) Respond(ctx context.Context, responseURL string, m message.Mess
 		}
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
 		resp, err := c.http.Do(req)
-		var withURL *url.Error
-		if errors.As(err, &withURL) {
+		if withURL, ok := errors.AsType[*url.Error](err); ok {
 			return withURL.Err
 		}
 		if err != nil {

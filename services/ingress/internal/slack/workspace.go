@@ -38,8 +38,7 @@ func (c *Client) whoAmI(ctx context.Context) (identity, error) {
 	}
 	found, err := backoff.Retry(ctx, func() (identity, error) {
 		us, err := c.authTest(ctx)
-		var e *Error
-		if errors.As(err, &e) && e.Class == Limited {
+		if e, ok := errors.AsType[*Error](err); ok && e.Class == Limited {
 			return us, errors.Join(backoff.RetryAfter(int(e.RetryAfter.Seconds())), err)
 		}
 		return us, err
@@ -106,10 +105,7 @@ func (c *Client) InChannel(ctx context.Context, channelID string) (bool, error) 
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch code := CodeOf(err); {
-	case code == "channel_not_found" || code == "not_in_channel": // a private channel we are not in
-		in, err = false, nil
-	case err != nil:
+	if code := CodeOf(err); err != nil && code != "channel_not_found" && code != "not_in_channel" { // those: we are not in it
 		return false, err
 	}
 	delete(c.channels, channelID)
@@ -122,8 +118,11 @@ func (c *Client) InChannel(ctx context.Context, channelID string) (bool, error) 
 	return in, nil
 }
 
-// Left forgets that the bot was in a channel.
-func (c *Client) Left(channelID string) {
+// forget has the next InChannel ask again, after a call that would not have failed in a channel we are in.
+func (c *Client) forget(channelID string, err error) {
+	if code := CodeOf(err); code != "not_in_channel" && code != "channel_not_found" {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.channels, channelID)

@@ -1,6 +1,7 @@
 package slackhttp
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -36,35 +37,46 @@ func newObserver(tel *telemetry.Telemetry) (*observer, error) {
 	return &observer{tel: tel, count: count, latency: latency}, nil
 }
 
-func (o *observer) requests(next echo.HandlerFunc) echo.HandlerFunc {
+func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		started := time.Now()
 		req := c.Request()
-		kind := strings.TrimPrefix(c.Path(), "/slack/")
-		ctx := telemetry.Extract(req.Context(), map[string]string{"traceparent": req.Header.Get("traceparent"), "tracestate": req.Header.Get("tracestate")})
+		ctx := req.Context()
+		if parent := req.Header.Get("traceparent"); parent != "" {
+			ctx = telemetry.Extract(ctx, map[string]string{"traceparent": parent, "tracestate": req.Header.Get("tracestate")})
+		}
 		ctx, span := o.tel.Tracer.Start(ctx, "POST "+c.Path(), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 			attribute.String("http.request.method", http.MethodPost), attribute.String("http.route", c.Path())))
 		defer span.End()
 		ctx = telemetry.WithCorrelation(ctx, correlationID(req.Header, span.SpanContext().TraceID().String()))
 		c.SetRequest(req.WithContext(ctx))
+
 		err := next(c)
 		if err != nil {
-			c.Error(err) // answer now, so that status and time are known
+			c.Error(err) // answers
 		}
-		status := c.Response().Status
-		span.SetAttributes(attribute.Int("http.response.status_code", status))
-		result := "ok"
-		switch {
-		case status >= http.StatusInternalServerError:
-			result = "error"
-			span.SetStatus(codes.Error, http.StatusText(status))
-		case status >= http.StatusBadRequest:
-			result = "refused"
+		result := resultOf(err)
+		span.SetAttributes(attribute.Int("http.response.status_code", c.Response().Status))
+		if result == "error" {
+			span.SetStatus(codes.Error, result)
 		}
-		labels := metric.WithAttributes(attribute.String("type", kind))
-		o.latency.Record(ctx, time.Since(started).Seconds(), labels)
-		o.count.Add(ctx, 1, labels, metric.WithAttributes(attribute.String("result", result)))
+		kind := attribute.String("type", strings.TrimPrefix(c.Path(), "/slack/"))
+		o.latency.Record(ctx, time.Since(started).Seconds(), metric.WithAttributes(kind))
+		o.count.Add(ctx, 1, metric.WithAttributes(kind, attribute.String("result", result)))
 		return nil
+	}
+}
+
+// resultOf is ok, refused (theirs) or error (ours, though people get a friendly 200).
+func resultOf(err error) string {
+	var refused *echo.HTTPError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &refused):
+		return "refused"
+	default:
+		return "error"
 	}
 }
 

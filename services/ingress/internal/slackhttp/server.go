@@ -4,13 +4,10 @@ package slackhttp
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 	"github.com/slack-go/slack"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
@@ -20,16 +17,16 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/people"
 )
 
-// MaxBody is the largest request taken, in bytes; Slack's own stay far below.
-const MaxBody = 64 << 10
-
-// publishBudget is how long a request waits for the broker, so that the answer is there before Slack gives up.
-const publishBudget = 1500 * time.Millisecond
+// Slack is answered within two seconds, whatever is slow or away.
+const (
+	decideBudget  = 1500 * time.Millisecond // for everything that leads to an answer
+	askBudget     = 500 * time.Millisecond  // of it for one question that has an answer to fall back on
+	respondBudget = 500 * time.Millisecond  // for an answer that takes a call of its own
+)
 
 // Knowledge is what ingress knows of runs. It answers questions; it is never the judge. nil, nil: unknown.
 type Knowledge interface {
 	Run(ctx context.Context, workspaceID, runID string) (*runv1.Run, error)
-	OpenRun(ctx context.Context, workspaceID, channelID string) (*runv1.Run, error)
 	Usual(ctx context.Context, workspaceID, channelID, userID string) (*runv1.Usual, error)
 }
 
@@ -71,53 +68,15 @@ type Server struct {
 
 // Handler returns the routes below /slack/.
 func (s *Server) Handler() (http.Handler, error) {
-	observe, err := newObserver(s.Telemetry)
+	observer, err := newObserver(s.Telemetry)
 	if err != nil {
 		return nil, err
 	}
 	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.refuse
-	e.Use(middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: s.recovered}))
-	slackOnly := e.Group("/slack", observe.requests, s.verified)
-	slackOnly.POST("/commands", s.commands)
-	slackOnly.POST("/interactions", s.interactions)
-	slackOnly.POST("/events", s.events)
+	door := e.Group("/slack", observer.observe, s.recovered)
+	door.POST("/commands", s.answer(s.command))
+	door.POST("/interactions", s.answer(s.interaction))
+	door.POST("/events", s.answer(s.event))
 	return e, nil
-}
-
-// refuse answers what cannot be processed: a short JSON text, never an internal one.
-func (s *Server) refuse(err error, c echo.Context) {
-	if c.Response().Committed {
-		return
-	}
-	status := http.StatusInternalServerError
-	var refused *echo.HTTPError
-	if errors.As(err, &refused) {
-		status = refused.Code
-	}
-	ref := telemetry.Ref(c.Request().Context())
-	if status >= http.StatusInternalServerError {
-		s.Telemetry.Log.ErrorContext(c.Request().Context(), "request not answered", "error", err)
-		// Slack shows people a raw error for anything but 200.
-		_ = c.JSON(http.StatusOK, ephemeral(message.Broken(ref)))
-		return
-	}
-	_ = c.JSON(status, map[string]string{"error": http.StatusText(status), "ref": ref})
-}
-
-func (s *Server) recovered(c echo.Context, err error, stack []byte) error {
-	s.Telemetry.Log.ErrorContext(c.Request().Context(), "handler panicked", slog.String("stack", string(stack)))
-	return err
-}
-
-// reply is a message as the answer to a slash command.
-type reply struct {
-	ResponseType string        `json:"response_type"`
-	Text         string        `json:"text"`
-	Blocks       []slack.Block `json:"blocks,omitempty"`
-}
-
-func ephemeral(m message.Message) reply {
-	return reply{ResponseType: slack.ResponseTypeEphemeral, Text: m.Text, Blocks: m.Blocks}
 }

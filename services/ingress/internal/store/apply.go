@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,33 +18,67 @@ import (
 )
 
 // Apply applies the snapshots of events as far as they are newer than what is known, records deliveries unless their key
-// is known, and claims up to limit of these. All of it is one round trip, whatever the number of events. What belongs to
-// a lower epoch than the channel's is ignored.
+// is known, and claims up to limit of those that may be sent at once. All of it is one round trip, whatever the number of
+// events. What belongs to a lower epoch than the channel's is ignored.
 func (s *Store) Apply(ctx context.Context, tx *postgres.Tx, events []*runv1.RunEvent, deliveries []delivery.Delivery, limit int) ([]delivery.Claim, error) {
 	batch := &pgx.Batch{}
-	if err := queueChannels(batch, events); err != nil {
-		return nil, err
-	}
-	if err := queueRuns(batch, events); err != nil {
-		return nil, err
-	}
-	queueUsuals(batch, events)
-	keys, err := queueDeliveries(batch, deliveries)
+	settings, err := queueChannels(batch, events)
 	if err != nil {
 		return nil, err
 	}
+	runs, err := queueRuns(batch, events)
+	if err != nil {
+		return nil, err
+	}
+	queueUsuals(batch, events)
 	var claims []delivery.Claim
-	if limit > 0 && len(keys.keys) > 0 {
-		s.queueClaim(batch, &claims, claimRecorded, limit, keys.workspaces, keys.keys)
+	if err := s.queueDeliveries(batch, deliveries, limit, &claims); err != nil {
+		return nil, err
 	}
 	if err := tx.Pgx().SendBatch(ctx, batch).Close(); err != nil {
 		return nil, err
 	}
+	for i := range claims {
+		c := &claims[i]
+		if e := settings[place{c.WorkspaceID, c.ChannelID}]; e != nil {
+			c.Settings = e.GetSettings()
+		}
+		if c.RunID == "" {
+			continue
+		}
+		// What these events brought is the newest state, unless a newer one was known already.
+		if c.Run = runs[place{c.WorkspaceID, c.RunID}]; c.Run == nil {
+			if c.Run, err = s.runIn(ctx, tx, c.WorkspaceID, c.RunID); err != nil {
+				return nil, err
+			}
+		}
+	}
 	return claims, nil
+}
+
+func (s *Store) runIn(ctx context.Context, tx *postgres.Tx, workspaceID, runID string) (*runv1.Run, error) {
+	var snapshot []byte
+	err := tx.Pgx().QueryRow(ctx, `SELECT snapshot FROM ingress.run WHERE workspace_id = $1 AND run_id = $2`, workspaceID, runID).Scan(&snapshot)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	run := &runv1.Run{}
+	if err == nil {
+		err = proto.Unmarshal(snapshot, run)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load run %s: %w", runID, err)
+	}
+	return run, nil
 }
 
 // marshal is stable, so that equal messages are equal bytes.
 var marshal = proto.MarshalOptions{Deterministic: true}
+
+// current says whether a row of what is written is not of a lower epoch than its channel. (As a join the server would
+// read all channels for it.)
+const current = `COALESCE((SELECT c.epoch FROM ingress.channel c
+	WHERE c.workspace_id = u.workspace_id AND c.channel_id = u.channel_id), 0) <= u.epoch`
 
 // place is a channel, or a thing by its id.
 type place struct{ workspaceID, id string }
@@ -62,15 +97,20 @@ func sorted[T any](m map[place]T) []T {
 }
 
 // queueChannels keeps the newest settings of each channel, and its epoch. Most events change neither.
-func queueChannels(batch *pgx.Batch, events []*runv1.RunEvent) error {
+// It returns the newest event of each.
+func queueChannels(batch *pgx.Batch, events []*runv1.RunEvent) (map[place]*runv1.RunEvent, error) {
 	newest := map[place]*runv1.RunEvent{}
 	for _, e := range events {
-		if e.GetSettings() != nil {
-			newest[place{e.GetWorkspaceId(), e.GetChannelId()}] = e
+		if e.GetSettings() == nil {
+			continue
+		}
+		k := place{e.GetWorkspaceId(), e.GetChannelId()}
+		if n := newest[k]; n == nil || n.GetEpoch() <= e.GetEpoch() {
+			newest[k] = e
 		}
 	}
 	if len(newest) == 0 {
-		return nil
+		return nil, nil
 	}
 	var workspaces, channels []string
 	var epochs, versions []int64
@@ -78,7 +118,7 @@ func queueChannels(batch *pgx.Batch, events []*runv1.RunEvent) error {
 	for _, e := range sorted(newest) {
 		bytes, err := marshal.Marshal(e.GetSettings())
 		if err != nil {
-			return fmt.Errorf("settings of %s: %w", e.GetChannelId(), err)
+			return nil, fmt.Errorf("settings of %s: %w", e.GetChannelId(), err)
 		}
 		workspaces, channels = append(workspaces, e.GetWorkspaceId()), append(channels, e.GetChannelId())
 		epochs, versions = append(epochs, int64(e.GetEpoch())), append(versions, int64(e.GetSettings().GetVersion()))
@@ -93,11 +133,12 @@ func queueChannels(batch *pgx.Batch, events []*runv1.RunEvent) error {
 			-- Defaults are version 0 and come from the environment of runs, so they can change.
 			OR (excluded.epoch, excluded.settings_version) = (c.epoch, c.settings_version) AND excluded.settings <> c.settings`,
 		workspaces, channels, epochs, versions, settings)
-	return nil
+	return newest, nil
 }
 
-// queueRuns keeps the newest snapshot of each run.
-func queueRuns(batch *pgx.Batch, events []*runv1.RunEvent) error {
+// queueRuns keeps the newest snapshot of each run. It returns those that were newer than what was known,
+// once the batch is through.
+func queueRuns(batch *pgx.Batch, events []*runv1.RunEvent) (map[place]*runv1.Run, error) {
 	newest := map[place]*runv1.RunEvent{}
 	for _, e := range events {
 		if e.GetRun() == nil {
@@ -109,8 +150,9 @@ func queueRuns(batch *pgx.Batch, events []*runv1.RunEvent) error {
 		}
 	}
 	if len(newest) == 0 {
-		return nil
+		return nil, nil
 	}
+	applied := make(map[place]*runv1.Run, len(newest))
 	var workspaces, runs, channels []string
 	var epochs, versions []int64
 	var statuses []int16
@@ -120,7 +162,7 @@ func queueRuns(batch *pgx.Batch, events []*runv1.RunEvent) error {
 		run := e.GetRun()
 		snapshot, err := marshal.Marshal(run)
 		if err != nil {
-			return fmt.Errorf("snapshot of %s: %w", run.GetId(), err)
+			return nil, fmt.Errorf("snapshot of %s: %w", run.GetId(), err)
 		}
 		workspaces, runs, channels = append(workspaces, e.GetWorkspaceId()), append(runs, run.GetId()), append(channels, e.GetChannelId())
 		epochs, versions = append(epochs, int64(e.GetEpoch())), append(versions, int64(run.GetVersion()))
@@ -131,13 +173,21 @@ func queueRuns(batch *pgx.Batch, events []*runv1.RunEvent) error {
 		INSERT INTO ingress.run AS r (workspace_id, run_id, channel_id, epoch, version, status, started_at, snapshot)
 		SELECT u.* FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::smallint[], $7::timestamptz[], $8::bytea[])
 			AS u (workspace_id, run_id, channel_id, epoch, version, status, started_at, snapshot)
-		WHERE NOT EXISTS (SELECT FROM ingress.channel c
-			WHERE c.workspace_id = u.workspace_id AND c.channel_id = u.channel_id AND c.epoch > u.epoch)
+		WHERE `+current+`
 		ON CONFLICT (workspace_id, run_id) DO UPDATE SET
 			epoch = excluded.epoch, version = excluded.version, status = excluded.status, snapshot = excluded.snapshot
-		WHERE excluded.version > r.version AND excluded.epoch >= r.epoch`,
-		workspaces, runs, channels, epochs, versions, statuses, started, snapshots)
-	return nil
+		WHERE excluded.version > r.version AND excluded.epoch >= r.epoch
+		RETURNING workspace_id, run_id`,
+		workspaces, runs, channels, epochs, versions, statuses, started, snapshots,
+	).Query(func(rows pgx.Rows) error {
+		var k place
+		_, err := pgx.ForEachRow(rows, []any{&k.workspaceID, &k.id}, func() error {
+			applied[k] = newest[k].GetRun()
+			return nil
+		})
+		return err
+	})
+	return applied, nil
 }
 
 // queueUsuals keeps the newest usual of each person and channel.
@@ -165,8 +215,7 @@ func queueUsuals(batch *pgx.Batch, events []*runv1.RunEvent) {
 		INSERT INTO ingress.usual AS o (workspace_id, channel_id, user_id, epoch, drink, quantity, saved_at)
 		SELECT u.* FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::smallint[], $7::timestamptz[])
 			AS u (workspace_id, channel_id, user_id, epoch, drink, quantity, saved_at)
-		WHERE NOT EXISTS (SELECT FROM ingress.channel c
-			WHERE c.workspace_id = u.workspace_id AND c.channel_id = u.channel_id AND c.epoch > u.epoch)
+		WHERE `+current+`
 		ON CONFLICT (workspace_id, channel_id, user_id) DO UPDATE SET
 			epoch = excluded.epoch, drink = excluded.drink, quantity = excluded.quantity, saved_at = excluded.saved_at
 		WHERE (excluded.epoch, excluded.saved_at) >= (o.epoch, o.saved_at)`,

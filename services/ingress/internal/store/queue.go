@@ -16,9 +16,6 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/delivery"
 )
 
-// recordedKeys name the deliveries of one statement.
-type recordedKeys struct{ workspaces, keys []string }
-
 // unique leaves one delivery per key, the newest of a card.
 func unique(deliveries []delivery.Delivery) map[place]delivery.Delivery {
 	byKey := make(map[place]delivery.Delivery, len(deliveries))
@@ -41,86 +38,163 @@ func unique(deliveries []delivery.Delivery) map[place]delivery.Delivery {
 }
 
 // queueDeliveries records deliveries. One that is known stays as it is, unless it is a card of which a newer version is
-// wanted now.
-func queueDeliveries(batch *pgx.Batch, deliveries []delivery.Delivery) (recordedKeys, error) {
-	var keys recordedKeys
+// wanted now. Up to limit of those that may be sent at once are leased as they are written, which saves them a round trip
+// and a row version; they are in claims once the batch is through.
+func (s *Store) queueDeliveries(batch *pgx.Batch, deliveries []delivery.Delivery, limit int, claims *[]delivery.Claim) error {
 	if len(deliveries) == 0 {
-		return keys, nil
+		return nil
 	}
 	byKey := unique(deliveries)
-	// Ids say in which order things happened; rows are written in the order of their keys.
-	ids := make(map[place]uuid.UUID, len(byKey))
-	for _, d := range deliveries {
+	var r recording
+	may := map[place]bool{}
+	lines := map[line]bool{}
+	for _, d := range deliveries { // in the order in which things happened: so the ids are, by which messages are ordered
 		k := place{d.WorkspaceID, d.Key}
-		if _, ok := ids[k]; ok {
+		if _, done := r.ids[k]; done {
 			continue
 		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return keys, fmt.Errorf("delivery id: %w", err)
+		if err := r.name(k); err != nil {
+			return err
 		}
-		ids[k] = id
+		d = byKey[k]
+		first := d.Kind == delivery.Answer || !lines[lineOf(d)]
+		lines[lineOf(d)] = true
+		may[k] = first && d.After == 0 && limit > 0
+		if may[k] {
+			limit--
+		}
 	}
-	n := len(byKey)
-	var (
-		id                                          = make([]uuid.UUID, 0, n)
-		kind, channel, run, conversation, user, ref = make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
-		correlation, traceparent                    = make([]string, 0, n), make([]string, 0, n)
-		epoch, version                              = make([]int64, 0, n), make([]int64, 0, n)
-		assignment                                  = make([]int32, 0, n)
-		event                                       = make([][]byte, 0, n)
-		opens                                       = make([]bool, 0, n)
-		after                                       = make([]float64, 0, n)
-		obsolete                                    = make([]time.Time, 0, n)
-	)
-	for _, k := range slices.SortedFunc(maps.Keys(byKey), comparePlaces) {
-		d := byKey[k]
-		var bytes []byte
-		if d.Event != nil {
-			var err error
-			if bytes, err = proto.Marshal(d.Event); err != nil {
-				return keys, fmt.Errorf("event of %s: %w", d.Key, err)
+	for _, k := range slices.SortedFunc(maps.Keys(byKey), comparePlaces) { // rows are locked in the order of their keys
+		if err := r.add(k, byKey[k], may[k]); err != nil {
+			return err
+		}
+	}
+	now := time.Now() // before the database starts the leases
+	batch.Queue(record, s.lease.Seconds(), r.id, r.workspace, r.key, r.kind, r.channel, r.run, r.epoch, r.conversation, r.user,
+		r.assignment, r.event, r.ref, r.correlation, r.traceparent, r.obsolete, r.version, r.after, r.opens, r.may,
+	).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			c := delivery.Claim{Begin: now.Add(s.lease / 2), Until: now.Add(s.lease - s.lease/10)}
+			var k place
+			var leased bool
+			if err := rows.Scan(&k.workspaceID, &k.id, &c.ID, &c.Attempt, &c.MessageChannel, &c.MessageTS, &c.Ref, &leased); err != nil {
+				return err
 			}
+			if !leased {
+				continue
+			}
+			ref := c.Ref
+			c.Delivery = byKey[k]
+			c.Ref = ref
+			*claims = append(*claims, c)
 		}
-		keys.workspaces, keys.keys = append(keys.workspaces, d.WorkspaceID), append(keys.keys, d.Key)
-		id, kind, channel, run = append(id, ids[k]), append(kind, string(d.Kind)), append(channel, d.ChannelID), append(run, d.RunID)
-		conversation, user, ref = append(conversation, d.Conversation), append(user, d.UserID), append(ref, d.Ref)
-		correlation, traceparent = append(correlation, d.CorrelationID), append(traceparent, d.Traceparent)
-		epoch, version = append(epoch, int64(d.Epoch)), append(version, int64(d.Version))
-		assignment, event = append(assignment, int32(d.AssignmentNo)), append(event, bytes)
-		opens = append(opens, d.Opens || d.Kind != delivery.Card)
-		after, obsolete = append(after, d.After.Seconds()), append(obsolete, d.ObsoleteAt)
-	}
-	batch.Queue(`
-		INSERT INTO ingress.delivery AS d (id, workspace_id, key, kind, channel_id, run_id, epoch, conversation, user_id,
-			assignment_no, event, ref, correlation_id, traceparent, obsolete_at, wanted_version, due_at)
-		SELECT u.id, u.workspace_id, u.key, u.kind, u.channel_id, u.run_id, u.epoch, u.conversation, u.user_id,
-			u.assignment_no, u.event, u.ref, u.correlation_id, u.traceparent, u.obsolete_at, u.version,
-			clock_timestamp() + make_interval(secs => u.after)
-		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[],
-			$10::integer[], $11::bytea[], $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::bigint[],
-			$17::float8[], $18::bool[])
-			AS u (id, workspace_id, key, kind, channel_id, run_id, epoch, conversation, user_id,
-			assignment_no, event, ref, correlation_id, traceparent, obsolete_at, version, after, opens)
-		WHERE NOT EXISTS (SELECT FROM ingress.channel c
-				WHERE c.workspace_id = u.workspace_id AND c.channel_id = u.channel_id AND c.epoch > u.epoch)
-			AND (u.opens OR EXISTS (SELECT FROM ingress.delivery e WHERE e.workspace_id = u.workspace_id AND e.key = u.key))
-		ON CONFLICT (workspace_id, key) DO UPDATE SET
-			wanted_version = excluded.wanted_version, state = 'pending', obsolete_at = excluded.obsolete_at,
-			correlation_id = excluded.correlation_id, traceparent = excluded.traceparent,
-			-- After a failure the back-off stands.
-			due_at = CASE WHEN d.failures = 0 THEN excluded.due_at ELSE d.due_at END
-		WHERE excluded.wanted_version > d.wanted_version AND d.state IN ('pending', 'sent')`,
-		id, keys.workspaces, keys.keys, kind, channel, run, epoch, conversation, user,
-		assignment, event, ref, correlation, traceparent, obsolete, version, after, opens)
-	return keys, nil
+		return rows.Err()
+	})
+	return nil
 }
+
+// line is where deliveries go one after the other.
+type line struct {
+	conversation place
+	changes      bool
+}
+
+func lineOf(d delivery.Delivery) line {
+	return line{place{d.WorkspaceID, d.Conversation}, d.Kind == delivery.Card && !d.Opens}
+}
+
+// recording holds deliveries as arrays of columns.
+type recording struct {
+	ids map[place]uuid.UUID
+
+	id                                                     []uuid.UUID
+	workspace, key, kind, channel, run, conversation, user []string
+	ref, correlation, traceparent                          []string
+	epoch, version                                         []int64
+	assignment                                             []int32
+	event                                                  [][]byte
+	opens, may                                             []bool
+	after                                                  []float64
+	obsolete                                               []time.Time
+}
+
+func (r *recording) name(k place) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("delivery id: %w", err)
+	}
+	if r.ids == nil {
+		r.ids = map[place]uuid.UUID{}
+	}
+	r.ids[k] = id
+	return nil
+}
+
+func (r *recording) add(k place, d delivery.Delivery, may bool) error {
+	var event []byte
+	if d.Event != nil {
+		var err error
+		if event, err = proto.Marshal(d.Event); err != nil {
+			return fmt.Errorf("event of %s: %w", d.Key, err)
+		}
+	}
+	r.id, r.workspace, r.key = append(r.id, r.ids[k]), append(r.workspace, d.WorkspaceID), append(r.key, d.Key)
+	r.kind, r.channel, r.run = append(r.kind, string(d.Kind)), append(r.channel, d.ChannelID), append(r.run, d.RunID)
+	r.conversation, r.user, r.ref = append(r.conversation, d.Conversation), append(r.user, d.UserID), append(r.ref, d.Ref)
+	r.correlation, r.traceparent = append(r.correlation, d.CorrelationID), append(r.traceparent, d.Traceparent)
+	r.epoch, r.version = append(r.epoch, int64(d.Epoch)), append(r.version, int64(d.Version))
+	r.assignment, r.event = append(r.assignment, int32(d.AssignmentNo)), append(r.event, event)
+	r.opens, r.may = append(r.opens, d.Opens || d.Kind != delivery.Card), append(r.may, may)
+	r.after, r.obsolete = append(r.after, d.After.Seconds()), append(r.obsolete, d.ObsoleteAt)
+	return nil
+}
+
+// record writes deliveries. Its conditions for a lease are those of claiming (readyAt, head), put for rows that are being
+// written: a new one is posted, a known one is a card, which is changed. statement_timestamp() is the same throughout.
+const record = `
+	INSERT INTO ingress.delivery AS d (id, workspace_id, key, kind, channel_id, run_id, epoch, conversation, user_id,
+		assignment_no, event, ref, correlation_id, traceparent, obsolete_at, wanted_version, due_at, attempt, unsure, leased_until)
+	SELECT u.id, u.workspace_id, u.key, u.kind, u.channel_id, u.run_id, u.epoch, u.conversation, u.user_id,
+		u.assignment_no, u.event, u.ref, u.correlation_id, u.traceparent, u.obsolete_at, u.version,
+		statement_timestamp() + make_interval(secs => u.after), lease.granted::integer, lease.granted,
+		CASE WHEN lease.granted THEN statement_timestamp() + make_interval(secs => $1) ELSE '-infinity' END
+	FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[],
+		$11::integer[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::bigint[],
+		$18::float8[], $19::bool[], $20::bool[])
+		AS u (id, workspace_id, key, kind, channel_id, run_id, epoch, conversation, user_id,
+		assignment_no, event, ref, correlation_id, traceparent, obsolete_at, version, after, opens, may)
+	CROSS JOIN LATERAL (SELECT CASE WHEN u.opens AND u.kind = 'answer' THEN 'chat.postEphemeral'
+		WHEN u.opens THEN 'chat.postMessage' ELSE 'chat.update' END AS name OFFSET 0) AS method
+	CROSS JOIN LATERAL (SELECT u.may
+		AND NOT EXISTS (SELECT FROM ingress.pause p WHERE p.workspace_id = u.workspace_id
+			AND p.subject IN (method.name, CASE WHEN u.kind <> 'answer' THEN u.conversation END) AND p.until > statement_timestamp())
+		AND (u.kind = 'answer' OR NOT EXISTS (SELECT FROM ingress.delivery e
+			WHERE e.live AND e.state = 'pending' AND e.workspace_id = u.workspace_id AND e.conversation = u.conversation
+				AND e.kind <> 'answer' AND (e.method = 'chat.update') = (method.name = 'chat.update')))
+		AND (method.name <> 'chat.update' OR NOT EXISTS (SELECT FROM ingress.delivery c
+			WHERE c.kind = 'card' AND c.workspace_id = u.workspace_id AND c.conversation = u.conversation
+				AND c.sent_at > statement_timestamp() - interval '1 second'))
+		AS granted OFFSET 0) AS lease
+	WHERE ` + current + `
+		AND (u.opens OR EXISTS (SELECT FROM ingress.delivery e WHERE e.workspace_id = u.workspace_id AND e.key = u.key))
+	ON CONFLICT (workspace_id, key) DO UPDATE SET
+		wanted_version = excluded.wanted_version, state = 'pending', live = true, obsolete_at = excluded.obsolete_at,
+		correlation_id = excluded.correlation_id, traceparent = excluded.traceparent,
+		-- After a failure the back-off stands.
+		due_at = CASE WHEN d.failures = 0 THEN excluded.due_at ELSE d.due_at END,
+		-- One that is pending is on its way, or waits for what the claim loop knows.
+		attempt = d.attempt + CASE WHEN d.state = 'sent' THEN excluded.attempt ELSE 0 END,
+		unsure = CASE WHEN d.state = 'sent' THEN excluded.unsure ELSE d.unsure END,
+		leased_until = CASE WHEN d.state = 'sent' THEN excluded.leased_until ELSE d.leased_until END
+	WHERE excluded.wanted_version > d.wanted_version AND d.state IN ('pending', 'sent')
+	RETURNING d.workspace_id, d.key, d.id, d.attempt, d.message_channel, d.message_ts, d.ref,
+		d.leased_until = statement_timestamp() + make_interval(secs => $1)`
 
 // Record adds deliveries in a transaction of their own, unless their keys are known.
 func (s *Store) Record(ctx context.Context, deliveries ...delivery.Delivery) error {
 	err := s.db.InTx(ctx, func(tx *postgres.Tx) error {
 		batch := &pgx.Batch{}
-		if _, err := queueDeliveries(batch, deliveries); err != nil {
+		if err := s.queueDeliveries(batch, deliveries, 0, nil); err != nil {
 			return err
 		}
 		return tx.Pgx().SendBatch(ctx, batch).Close()
@@ -139,23 +213,19 @@ const readyAt = `GREATEST(d.due_at, d.leased_until,
 	(SELECT max(c.sent_at) + interval '1 second' FROM ingress.delivery c WHERE d.method = 'chat.update'
 		AND c.kind = 'card' AND c.workspace_id = d.workspace_id AND c.conversation = d.conversation))`
 
-// head says whether a delivery may go before all others that wait for its conversation. Messages are posted in order.
-// Answers have no place in that order, nor does changing a card that is there already: it adds no message, and must not
-// hold one up while it waits for its second or for its method's limit.
-const head = `(d.kind = 'answer' OR d.method = 'chat.update' OR NOT EXISTS (
-	SELECT FROM ingress.delivery e WHERE e.state = 'pending' AND e.workspace_id = d.workspace_id AND e.conversation = d.conversation
-		AND e.id < d.id AND e.kind <> 'answer' AND e.method <> 'chat.update'))`
+// head says whether a delivery may go before all others that wait for its conversation. Messages are posted in order, and
+// a channel's cards are changed one after the other; but a change, which adds no message, never holds up a post while it
+// waits for its second or for its method's limit. Answers wait for nobody.
+const head = `(d.kind = 'answer' OR NOT EXISTS (
+	SELECT FROM ingress.delivery e WHERE e.live AND e.state = 'pending'
+		AND e.workspace_id = d.workspace_id AND e.conversation = d.conversation AND e.id < d.id AND e.kind <> 'answer' AND (e.method = 'chat.update') = (d.method = 'chat.update')))`
 
-const (
-	claimRecorded = claimStart + ` AND (d.workspace_id, d.key) IN (SELECT * FROM unnest($3::text[], $4::text[]))` + claimEnd
-	claimDue      = claimStart + claimEnd
-
-	claimStart = `
+// claim leases what is due, and reads the newest state it is about.
+// SKIP LOCKED: what others are claiming or finishing at this moment is none of ours.
+const claim = `
 	WITH ready AS (
-		SELECT d.id, d.unsure FROM ingress.delivery d WHERE d.state = 'pending'`
-
-	// SKIP LOCKED: what others are claiming or finishing at this moment is none of ours.
-	claimEnd = ` AND ` + readyAt + ` <= clock_timestamp() AND ` + head + `
+		SELECT d.id, d.unsure FROM ingress.delivery d
+		WHERE d.live AND d.state = 'pending' AND ` + readyAt + ` <= clock_timestamp() AND ` + head + `
 		ORDER BY d.id LIMIT $1
 		FOR UPDATE OF d SKIP LOCKED
 	), claimed AS (
@@ -171,28 +241,34 @@ const (
 	LEFT JOIN ingress.run r ON r.workspace_id = d.workspace_id AND r.run_id = d.run_id
 	LEFT JOIN ingress.channel c ON c.workspace_id = d.workspace_id AND c.channel_id = d.channel_id
 	ORDER BY d.id`
-)
 
-// queueClaim claims deliveries by query into claims, with the newest state they are about.
-func (s *Store) queueClaim(batch *pgx.Batch, claims *[]delivery.Claim, query string, limit int, args ...any) {
-	now := time.Now() // before the database starts the lease
-	batch.Queue(query, append([]any{limit, s.lease.Seconds()}, args...)...).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			c, err := scanClaim(rows)
-			if err != nil {
-				return err
-			}
-			c.Begin, c.Until = now.Add(s.lease/2), now.Add(s.lease-s.lease/10)
-			*claims = append(*claims, c)
+// Claim leases up to limit deliveries that are due.
+func (s *Store) Claim(ctx context.Context, limit int) ([]delivery.Claim, error) {
+	var claims []delivery.Claim
+	err := s.db.InTxAsync(ctx, func(tx *postgres.Tx) error {
+		claims = nil
+		now := time.Now() // before the database starts the leases
+		rows, err := tx.Pgx().Query(ctx, claim, limit, s.lease.Seconds())
+		if err != nil {
+			return err
 		}
-		return rows.Err()
+		claims, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (delivery.Claim, error) {
+			c, err := scanClaim(row)
+			c.Begin, c.Until = now.Add(s.lease/2), now.Add(s.lease-s.lease/10)
+			return c, err
+		})
+		return err
 	})
+	if err != nil {
+		return nil, fmt.Errorf("claim deliveries: %w", err)
+	}
+	return claims, nil
 }
 
-func scanClaim(rows pgx.Rows) (delivery.Claim, error) {
+func scanClaim(row pgx.CollectableRow) (delivery.Claim, error) {
 	var c delivery.Claim
 	var event, snapshot, settings []byte
-	err := rows.Scan(&c.ID, &c.WorkspaceID, &c.Key, &c.Kind, &c.ChannelID, &c.RunID, &c.Epoch, &c.Conversation, &c.UserID,
+	err := row.Scan(&c.ID, &c.WorkspaceID, &c.Key, &c.Kind, &c.ChannelID, &c.RunID, &c.Epoch, &c.Conversation, &c.UserID,
 		&c.AssignmentNo, &event, &c.Ref, &c.CorrelationID, &c.Traceparent, &c.ObsoleteAt, &c.Version,
 		&c.Attempt, &c.Failures, &c.Unsure, &c.Part, &c.MessageChannel, &c.MessageTS, &snapshot, &settings)
 	if err != nil {
@@ -216,21 +292,6 @@ func scanClaim(rows pgx.Rows) (delivery.Claim, error) {
 	return c, nil
 }
 
-// Claim leases up to limit deliveries that are due.
-func (s *Store) Claim(ctx context.Context, limit int) ([]delivery.Claim, error) {
-	var claims []delivery.Claim
-	err := s.db.InTxAsync(ctx, func(tx *postgres.Tx) error {
-		claims = nil
-		batch := &pgx.Batch{}
-		s.queueClaim(batch, &claims, claimDue, limit)
-		return tx.Pgx().SendBatch(ctx, batch).Close()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("claim deliveries: %w", err)
-	}
-	return claims, nil
-}
-
 // Backlog counts what is pending and says when one of it may be claimed next.
 func (s *Store) Backlog(ctx context.Context) (delivery.Backlog, error) {
 	var row struct {
@@ -240,7 +301,7 @@ func (s *Store) Backlog(ctx context.Context) (delivery.Backlog, error) {
 	err := s.db.Read(ctx).Raw(`
 		SELECT count(*) AS pending,
 			extract(epoch FROM min(CASE WHEN ` + head + ` THEN ` + readyAt + ` END) - clock_timestamp())::float8 AS seconds
-		FROM ingress.delivery d WHERE d.state = 'pending'`).Scan(&row).Error
+		FROM ingress.delivery d WHERE d.live AND d.state = 'pending'`).Scan(&row).Error
 	if err != nil {
 		return delivery.Backlog{}, fmt.Errorf("count deliveries: %w", err)
 	}
@@ -261,49 +322,31 @@ func (s *Store) Finish(ctx context.Context, results []delivery.Result) (more boo
 		outcome, channel, ts, code = make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
 		wait                       = make([]float64, 0, n)
 		version                    = make([]int64, 0, n)
-		unsure                     = make([]bool, 0, n)
+		unsure, goesOn             = make([]bool, 0, n), make([]bool, 0, n)
 		pauses                     []delivery.Pause
 	)
 	for _, r := range results {
 		id, attempt, outcome = append(id, r.ID), append(attempt, int32(r.Attempt)), append(outcome, string(r.Outcome))
-		wait, version = append(wait, r.Wait.Seconds()), append(version, int64(r.Version))
+		wait, version, goesOn = append(wait, r.Wait.Seconds()), append(version, int64(r.Version)), append(goesOn, r.GoesOn)
 		channel, ts, part = append(channel, r.MessageChannel), append(ts, r.MessageTS), append(part, int32(r.Part))
 		failures, unsure, code = append(failures, int32(r.Failures)), append(unsure, r.Unsure), append(code, r.Error)
 		pauses = append(pauses, r.Pauses...)
 	}
 	err = s.db.InTxAsync(ctx, func(tx *postgres.Tx) error {
+		more = false
 		batch := &pgx.Batch{}
 		queuePauses(batch, pauses)
-		// Rows are locked in the order in which events lock them. A card whose next version came meanwhile stays pending.
-		batch.Queue(`
-			WITH result AS (
-				SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::float8[], $5::bigint[], $6::text[], $7::text[],
-					$8::integer[], $9::integer[], $10::bool[], $11::text[])
-					AS r (id, attempt, outcome, wait, version, channel, ts, part, failures, unsure, error)
-			), held AS MATERIALIZED (
-				SELECT d.id FROM ingress.delivery d JOIN result r ON r.id = d.id AND r.attempt = d.attempt
-				WHERE d.state = 'pending'
-				ORDER BY d.workspace_id COLLATE "C", d.key COLLATE "C"
-				FOR UPDATE OF d
-			), finished AS (
-				UPDATE ingress.delivery d SET
-					state = CASE WHEN r.outcome = 'again' OR r.outcome = 'sent' AND d.wanted_version > GREATEST(d.shown_version, r.version)
-						THEN 'pending' ELSE r.outcome END,
-					shown_version = GREATEST(d.shown_version, r.version),
-					message_channel = CASE WHEN r.ts <> '' THEN r.channel ELSE d.message_channel END,
-					message_ts = CASE WHEN r.ts <> '' THEN r.ts ELSE d.message_ts END,
-					part = r.part, failures = r.failures, unsure = r.unsure, error = r.error,
-					sent_at = CASE WHEN r.outcome = 'sent' THEN clock_timestamp() ELSE d.sent_at END,
-					due_at = CASE WHEN r.outcome = 'again' THEN clock_timestamp() + make_interval(secs => r.wait) ELSE d.due_at END,
-					leased_until = '-infinity'
-				FROM result r WHERE d.id = r.id AND d.id IN (SELECT id FROM held)
-				RETURNING d.id, d.workspace_id, d.conversation, d.state
-			)
-			SELECT EXISTS (SELECT FROM finished f WHERE f.state = 'pending') OR EXISTS (
-				SELECT FROM ingress.delivery d JOIN finished f ON d.workspace_id = f.workspace_id AND d.conversation = f.conversation
-				WHERE d.state = 'pending' AND d.id NOT IN (SELECT id FROM finished))`,
-			id, attempt, outcome, wait, version, channel, ts, part, failures, unsure, code,
-		).QueryRow(func(row pgx.Row) error { return row.Scan(&more) })
+		if n > 1 { // rows are locked in the order in which events lock them
+			batch.Queue(`SELECT FROM ingress.delivery WHERE id = ANY($1) ORDER BY workspace_id COLLATE "C", key COLLATE "C" FOR UPDATE`, id)
+		}
+		batch.Queue(finish, id, attempt, outcome, wait, version, channel, ts, part, failures, unsure, code, goesOn).Query(func(rows pgx.Rows) error {
+			var waits bool
+			_, err := pgx.ForEachRow(rows, []any{&waits}, func() error {
+				more = more || waits
+				return nil
+			})
+			return err
+		})
 		return tx.Pgx().SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
@@ -311,6 +354,26 @@ func (s *Store) Finish(ctx context.Context, results []delivery.Result) (more boo
 	}
 	return more, nil
 }
+
+// finish writes results. A card of which a newer version came to be wanted meanwhile stays pending.
+const finish = `
+	UPDATE ingress.delivery d SET
+		state = CASE WHEN (r.outcome = 'again' OR r.outcome = 'sent' AND d.wanted_version > GREATEST(d.shown_version, r.version)) THEN 'pending' ELSE r.outcome END,
+		live = (r.outcome = 'again' OR r.outcome = 'sent' AND d.wanted_version > GREATEST(d.shown_version, r.version)) OR r.goes_on,
+		shown_version = GREATEST(d.shown_version, r.version),
+		message_channel = CASE WHEN r.ts <> '' THEN r.channel ELSE d.message_channel END,
+		message_ts = CASE WHEN r.ts <> '' THEN r.ts ELSE d.message_ts END,
+		part = r.part, failures = r.failures, unsure = r.unsure, error = r.error,
+		sent_at = CASE WHEN r.outcome = 'sent' THEN clock_timestamp() ELSE d.sent_at END,
+		due_at = CASE WHEN r.outcome = 'again' THEN clock_timestamp() + make_interval(secs => r.wait) ELSE d.due_at END,
+		leased_until = '-infinity'
+	FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::float8[], $5::bigint[], $6::text[], $7::text[],
+		$8::integer[], $9::integer[], $10::bool[], $11::text[], $12::bool[])
+		AS r (id, attempt, outcome, wait, version, channel, ts, part, failures, unsure, error, goes_on)
+	WHERE d.id = r.id AND d.attempt = r.attempt AND d.state = 'pending'
+	RETURNING d.state = 'pending' OR EXISTS (SELECT FROM ingress.delivery e
+		WHERE e.live AND e.state = 'pending' AND e.workspace_id = d.workspace_id AND e.conversation = d.conversation
+			AND e.id <> ALL($1))`
 
 func queuePauses(batch *pgx.Batch, pauses []delivery.Pause) {
 	longest := map[place]delivery.Pause{}

@@ -9,16 +9,32 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 )
 
-// Schema is where the tables are, Role the role that may use them.
+// Schema is where the tables are; Needs is the migration that this code was written for.
 const (
 	Schema = "ingress"
-	Role   = "coffeebuddy_ingress"
-	// Migration is the version that this code needs.
-	Migration = 3
+	Needs  = 3
 )
+
+// Role is what the tables are used as.
+const Role = "coffeebuddy_ingress"
+
+// Open prepares a pool for the store; it does not connect.
+func Open(cfg postgres.Config, tel *telemetry.Telemetry) (*postgres.DB, error) {
+	db, err := postgres.Open(cfg, Role, tel)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	// Left to itself the server plans our queries over arrays anew each time, which costs more than running them.
+	db, err = db.Sibling(cfg.MaxConnections, map[string]string{"plan_cache_mode": "force_generic_plan"})
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	return db, nil
+}
 
 // Store is ingress's part of the database.
 type Store struct {

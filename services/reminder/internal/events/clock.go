@@ -9,11 +9,11 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	oteltrace "go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
-	"github.com/coffeebuddy/coffeebuddy/pkg/outbox"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	reminderv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/reminder/v1"
@@ -24,6 +24,7 @@ import (
 
 const (
 	longestSleep = 500 * time.Millisecond // a timer armed by another replica is seen this late at most
+	busyPause    = 20 * time.Millisecond  // before looking again at a channel that someone else was working on
 	claimLimit   = 500                    // channels whose timers are fired in one transaction
 	keep         = 48 * time.Hour         // of a run after its pickup; its events are gone from the topic's consumers long before
 	forgetLimit  = 1000                   // runs deleted at once, so that no lock is held for long
@@ -33,19 +34,20 @@ const (
 type Clock struct {
 	db       *postgres.DB
 	store    Store
-	outbox   *outbox.Outbox
+	outbox   Outbox
 	tel      *telemetry.Telemetry
 	now      func() time.Time
 	disabled bool // DISABLE_REMINDERS: decided at the due moment
 	wake     chan struct{}
+	longest  time.Duration // sleep
 
 	sent  metric.Int64Counter
 	delay metric.Float64Histogram
 }
 
 // NewClock prepares a clock. disabled turns reminders off for the whole installation.
-func NewClock(db *postgres.DB, store Store, out *outbox.Outbox, tel *telemetry.Telemetry, now func() time.Time, disabled bool) (*Clock, error) {
-	c := &Clock{db: db, store: store, outbox: out, tel: tel, now: now, disabled: disabled, wake: make(chan struct{}, 1)}
+func NewClock(db *postgres.DB, store Store, out Outbox, tel *telemetry.Telemetry, now func() time.Time, disabled bool) (*Clock, error) {
+	c := &Clock{db: db, store: store, outbox: out, tel: tel, now: now, disabled: disabled, wake: make(chan struct{}, 1), longest: longestSleep}
 	var err error
 	if c.sent, err = tel.Meter.Int64Counter("reminder_send_total",
 		metric.WithDescription("Timers that became due, by type and what became of them.")); err != nil {
@@ -69,17 +71,15 @@ func (c *Clock) Wake() {
 // Run fires timers until ctx ends. An outage of the database delays them, no more.
 func (c *Clock) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		sleep := longestSleep
-		fired, err := c.Fire(ctx)
+		sleep := c.longest
+		count, err := c.Fire(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			c.tel.Log.ErrorContext(ctx, "timers not fired", "error", err)
-		case fired > 0:
+		case count > 0:
 			continue // there may be more
 		default:
-			if next, err := c.store.NextDue(ctx); err == nil && !next.IsZero() {
-				sleep = max(time.Millisecond, min(sleep, next.Sub(c.now())))
-			}
+			sleep = c.untilNext(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -90,76 +90,112 @@ func (c *Clock) Run(ctx context.Context) error {
 	return nil
 }
 
+// untilNext is how long there is nothing to do.
+func (c *Clock) untilNext(ctx context.Context) time.Duration {
+	next, err := c.store.NextDue(ctx)
+	if err != nil || next.IsZero() {
+		return c.longest
+	}
+	if left := next.Sub(c.now()); left > 0 {
+		return min(left, c.longest)
+	}
+	return busyPause
+}
+
+// fired is a timer that was due, and what became of it.
+type fired struct {
+	ctx     context.Context // in the trace of the click that armed the timer
+	timer   reminder.Timer
+	run     reminder.Run
+	outcome reminder.Outcome
+	message bus.Message // if it is sent
+}
+
 // Fire handles the timers that are due now, at most those of claimLimit channels, and says how many they were.
 func (c *Clock) Fire(ctx context.Context) (int, error) {
-	var due []reminder.Due
-	var outcomes []reminder.Outcome
+	var all []fired
 	now := c.now()
 	err := c.db.InTx(ctx, func(tx *postgres.Tx) error {
-		var err error
-		if due, err = c.store.ClaimDue(ctx, tx, now, claimLimit); err != nil {
+		due, err := c.store.ClaimDue(ctx, tx, now, claimLimit)
+		if err != nil {
 			return err
 		}
-		outcomes = outcomes[:0]
+		all = all[:0]
 		var msgs []bus.Message
 		for _, d := range due {
-			msg, outcome, err := c.judge(ctx, d, now)
+			f, err := c.judge(ctx, d, now)
 			if err != nil {
 				return err
 			}
-			if outcome == reminder.Send {
-				msgs = append(msgs, msg)
+			if f.outcome == reminder.Send {
+				msgs = append(msgs, f.message)
 			}
-			outcomes = append(outcomes, outcome)
+			all = append(all, f)
 		}
 		return c.outbox.Add(ctx, tx, msgs...)
 	})
 	if err != nil {
 		return 0, err
 	}
-	for i, d := range due {
-		kind := attribute.String("reminder_type", string(d.Timer.Kind))
-		c.sent.Add(ctx, 1, metric.WithAttributes(kind, attribute.String("status", string(outcomes[i]))))
-		if outcomes[i] == reminder.Send {
-			c.delay.Record(ctx, c.now().Sub(d.Timer.DueAt).Seconds(), metric.WithAttributes(kind))
-		}
+	for _, f := range all {
+		c.observe(f)
 	}
-	return len(due), nil
+	return len(all), nil
 }
 
-// judge decides what becomes of a timer and encodes the event, in the trace of the click that armed it.
-func (c *Clock) judge(ctx context.Context, d reminder.Due, now time.Time) (bus.Message, reminder.Outcome, error) {
+// judge decides what becomes of a timer, in the trace of the click that armed it.
+func (c *Clock) judge(ctx context.Context, d reminder.Due, now time.Time) (fired, error) {
 	snapshot := &runv1.Run{}
 	if err := proto.Unmarshal(d.Run.Source.Snapshot, snapshot); err != nil {
-		return bus.Message{}, "", fmt.Errorf("snapshot of run %s: %w", d.Run.ID, err)
+		return fired{}, fmt.Errorf("snapshot of run %s: %w", d.Run.ID, err)
 	}
 	run, err := toDomain(snapshot)
 	if err != nil {
-		return bus.Message{}, "", err
+		return fired{}, err
 	}
 	run.Epoch, run.Source = d.Run.Epoch, d.Run.Source
 	d.Run = run
-	outcome := d.Judge(c.disabled, now)
 	trace := map[string]string{}
 	if err := json.Unmarshal([]byte(run.Source.Trace), &trace); err != nil {
-		return bus.Message{}, "", fmt.Errorf("trace context of run %s: %w", run.ID, err)
+		return fired{}, fmt.Errorf("trace context of run %s: %w", run.ID, err)
 	}
-	ctx = telemetry.WithCorrelation(telemetry.Extract(ctx, trace), run.Source.CorrelationID)
-	ctx, span := c.tel.Tracer.Start(ctx, "fire "+string(d.Timer.Kind)+" timer")
-	span.SetAttributes(attribute.String("run_id", snapshot.GetId()), attribute.String("outcome", string(outcome)))
+	f := fired{timer: d.Timer, run: run, outcome: d.Judge(c.disabled, now)}
+	var span oteltrace.Span
+	f.ctx, span = c.tel.Tracer.Start(telemetry.WithCorrelation(telemetry.Extract(ctx, trace), run.Source.CorrelationID), "fire timer")
 	defer span.End()
+	span.SetAttributes(attribute.String("run_id", run.ID.String()), attribute.String("outcome", string(f.outcome)))
+	if f.outcome == reminder.Send {
+		f.message, err = f.toMessage(snapshot, now)
+	}
+	return f, err
+}
+
+// toMessage tells that the timer is due.
+func (f fired) toMessage(snapshot *runv1.Run, now time.Time) (bus.Message, error) {
 	event := &reminderv1.ReminderEvent{
-		Id: uuid.Must(uuid.NewV7()).String(), WorkspaceId: run.WorkspaceID, ChannelId: run.ChannelID, Epoch: run.Epoch,
-		CorrelationId: run.Source.CorrelationID, OccurredAt: timestamppb.New(now), DueAt: timestamppb.New(d.Timer.DueAt), Run: snapshot,
+		Id: uuid.Must(uuid.NewV7()).String(), WorkspaceId: f.run.WorkspaceID, ChannelId: f.run.ChannelID, Epoch: f.run.Epoch,
+		CorrelationId: f.run.Source.CorrelationID, OccurredAt: timestamppb.New(now), DueAt: timestamppb.New(f.timer.DueAt), Run: snapshot,
 		What: &reminderv1.ReminderEvent_RunnerReminderDue{RunnerReminderDue: &reminderv1.RunnerReminderDue{
-			RunnerId: snapshot.GetAssignment().GetRunnerId(), AssignmentNo: uint32(d.Timer.AssignmentNo),
+			RunnerId: f.run.RunnerID, AssignmentNo: uint32(f.timer.AssignmentNo),
 		}},
 	}
-	msg, err := bus.Encode(topic.ReminderEvents, run.WorkspaceID+"/"+run.ChannelID, event.Id, snapshot.GetId(), now, event)
-	msg.Headers = telemetry.Inject(ctx)
-	msg.Headers[bus.CorrelationHeader] = run.Source.CorrelationID
-	c.tel.Log.InfoContext(ctx, "timer fired", "kind", string(d.Timer.Kind), "run_id", snapshot.GetId(), "outcome", string(outcome))
-	return msg, outcome, err
+	message, err := bus.Encode(topic.ReminderEvents, f.run.WorkspaceID+"/"+f.run.ChannelID, event.Id, f.run.ID.String(), now, event)
+	if err != nil {
+		return bus.Message{}, err
+	}
+	message.Headers = telemetry.Inject(f.ctx)
+	message.Headers[bus.CorrelationHeader] = f.run.Source.CorrelationID
+	return message, nil
+}
+
+// observe counts and logs a timer whose firing has been committed.
+func (c *Clock) observe(f fired) {
+	kind := attribute.String("reminder_type", string(f.timer.Kind))
+	c.sent.Add(f.ctx, 1, metric.WithAttributes(kind, attribute.String("status", string(f.outcome))))
+	if f.outcome == reminder.Send {
+		c.delay.Record(f.ctx, c.now().Sub(f.timer.DueAt).Seconds(), metric.WithAttributes(kind))
+	}
+	c.tel.Log.InfoContext(f.ctx, "timer fired", "kind", string(f.timer.Kind), "run_id", f.run.ID.String(), "outcome", string(f.outcome))
 }
 
 // Forget deletes what is of no more use, once an hour, until ctx ends.

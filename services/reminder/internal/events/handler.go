@@ -32,6 +32,11 @@ type Store interface {
 	Forget(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
+// Outbox publishes messages after tx is committed, in order per key.
+type Outbox interface {
+	Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) error
+}
+
 // Runs applies run events: it keeps the newest snapshots and arms their timers.
 type Runs struct {
 	Store Store
@@ -67,7 +72,7 @@ func (h Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 		}
 		channel := channelOf(&event)
 		key := [2]string{channel.WorkspaceID, channel.ChannelID}
-		if known, ok := channels[key]; !ok || channel.Newer(known) {
+		if known, ok := channels[key]; !ok || !known.Newer(channel) { // defaults, all of version 0, can change
 			channels[key] = channel
 		}
 		if event.GetRun() == nil {
@@ -113,10 +118,8 @@ func runOf(ctx context.Context, event *runv1.RunEvent) (reminder.Armed, error) {
 		return reminder.Armed{}, fmt.Errorf("trace context: %w", err)
 	}
 	run.Source.Trace = string(trace)
-	return reminder.Armed{Run: run, Timers: reminder.Timers(run, reminder.Settings{
-		Reminders: event.GetSettings().GetReminders(),
-		Offset:    time.Duration(event.GetSettings().GetReminderOffsetMinutes()) * time.Minute,
-	})}, nil
+	offset := time.Duration(event.GetSettings().GetReminderOffsetMinutes()) * time.Minute
+	return reminder.Armed{Run: run, Timers: reminder.Timers(run, offset)}, nil
 }
 
 func toDomain(snapshot *runv1.Run) (reminder.Run, error) {

@@ -52,12 +52,6 @@ func (r Run) Newer(other Run) bool {
 	return cmp.Or(cmp.Compare(r.Epoch, other.Epoch), cmp.Compare(r.Version, other.Version)) > 0
 }
 
-// Settings are what matters here of a channel's.
-type Settings struct {
-	Reminders bool
-	Offset    time.Duration // before pickup
-}
-
 // Timer is something that becomes due.
 type Timer struct {
 	Kind         Kind
@@ -78,12 +72,12 @@ type Due struct {
 	Channel Channel
 }
 
-// Timers are the timers that a run has with the snapshot and settings as they are. Whether a reminder is needed is
-// decided by when the runner was assigned, not by when we hear of it: someone assigned after the moment needs none,
-// for the assignment says it all.
-func Timers(run Run, settings Settings) []Timer {
-	due := run.PickupAt.Add(-settings.Offset)
-	if !run.Closed || run.RunnerID == "" || !settings.Reminders || !run.AssignedAt.Before(due) {
+// Timers are the timers that a run has, with its snapshot and the channel's offset before pickup as they are. Whether a
+// reminder is needed is decided by when the runner was assigned, not by when we hear of it: someone assigned after the
+// moment needs none, for the assignment says it all. Whether one is wanted is decided when it is due, see Judge.
+func Timers(run Run, offset time.Duration) []Timer {
+	due := run.PickupAt.Add(-offset)
+	if !run.Closed || run.RunnerID == "" || !run.AssignedAt.Before(due) {
 		return nil
 	}
 	return []Timer{{Kind: Runner, AssignmentNo: run.AssignmentNo, DueAt: due}}

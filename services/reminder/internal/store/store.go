@@ -5,7 +5,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
@@ -50,20 +49,36 @@ JOIN reminder.channel c ON (c.workspace_id, c.channel_id, c.epoch) = (n.workspac
 ON CONFLICT (run_id) DO UPDATE SET
 	epoch = excluded.epoch, version = excluded.version, pickup_at = excluded.pickup_at, snapshot = excluded.snapshot,
 	correlation_id = excluded.correlation_id, trace = excluded.trace
-WHERE (excluded.epoch, excluded.version) > (r.epoch, r.version)
-RETURNING run_id`
+WHERE (excluded.epoch, excluded.version) > (r.epoch, r.version)`
 
-const dropTimers = `DELETE FROM reminder.timer WHERE run_id = ANY ($1::uuid[]) AND fired_at IS NULL`
+// Timers are those of the snapshot that is kept: an older one changes nothing.
+const dropTimers = `
+DELETE FROM reminder.timer t USING unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(run_id, epoch, version)
+JOIN reminder.run r ON (r.run_id, r.epoch, r.version) = (n.run_id, n.epoch, n.version)
+WHERE t.run_id = n.run_id AND t.fired_at IS NULL`
 
 // A timer that has fired stays so: the same assignment is reminded once, whatever moves.
 const addTimers = `
 INSERT INTO reminder.timer (run_id, kind, assignment_no, due_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::timestamptz[])
+SELECT n.run_id, n.kind, n.assignment_no, n.due_at
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::integer[], $6::timestamptz[])
+	AS n(run_id, epoch, version, kind, assignment_no, due_at)
+JOIN reminder.run r ON (r.run_id, r.epoch, r.version) = (n.run_id, n.epoch, n.version)
 ON CONFLICT DO NOTHING`
 
-// Save applies channels and runs, each sorted by the caller and at most once per channel and run, and re-arms the
-// timers of the runs that were news.
+// Save applies channels and runs, each sorted by the caller and at most once per channel and run, as far as they are
+// news, and re-arms the timers of these runs. It takes one round trip.
 func (s *Store) Save(ctx context.Context, tx *postgres.Tx, channels []reminder.Channel, runs []reminder.Armed) error {
+	var batch pgx.Batch
+	saveAllChannels(&batch, channels)
+	if len(runs) > 0 {
+		saveAllRuns(&batch, runs)
+		arm(&batch, runs)
+	}
+	return tx.Pgx().SendBatch(ctx, &batch).Close()
+}
+
+func saveAllChannels(batch *pgx.Batch, channels []reminder.Channel) {
 	var workspaces, names []string
 	var epochs, versions []int64
 	var reminders []bool
@@ -72,26 +87,11 @@ func (s *Store) Save(ctx context.Context, tx *postgres.Tx, channels []reminder.C
 		epochs, versions = append(epochs, int64(c.Epoch)), append(versions, int64(c.SettingsVersion))
 		reminders = append(reminders, c.Reminders)
 	}
-	if _, err := tx.Pgx().Exec(ctx, saveChannels, workspaces, names, epochs, versions, reminders); err != nil {
-		return err
-	}
-	if _, err := tx.Pgx().Exec(ctx, purgeLowerEpochs, workspaces, names); err != nil {
-		return err
-	}
-	if len(runs) == 0 {
-		return nil
-	}
-	news, err := saveNews(ctx, tx, runs)
-	if err != nil || len(news) == 0 {
-		return err
-	}
-	if _, err := tx.Pgx().Exec(ctx, dropTimers, news); err != nil {
-		return err
-	}
-	return arm(ctx, tx, news, runs)
+	batch.Queue(saveChannels, workspaces, names, epochs, versions, reminders)
+	batch.Queue(purgeLowerEpochs, workspaces, names)
 }
 
-func saveNews(ctx context.Context, tx *postgres.Tx, runs []reminder.Armed) ([][16]byte, error) {
+func saveAllRuns(batch *pgx.Batch, runs []reminder.Armed) {
 	var ids [][16]byte
 	var workspaces, channels, correlations, traces []string
 	var epochs, versions []int64
@@ -104,34 +104,23 @@ func saveNews(ctx context.Context, tx *postgres.Tx, runs []reminder.Armed) ([][1
 		pickups, snapshots = append(pickups, r.PickupAt), append(snapshots, r.Source.Snapshot)
 		correlations, traces = append(correlations, r.Source.CorrelationID), append(traces, r.Source.Trace)
 	}
-	rows, err := tx.Pgx().Query(ctx, saveRuns, ids, workspaces, channels, epochs, versions, pickups, snapshots, correlations, traces)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[[16]byte])
+	batch.Queue(saveRuns, ids, workspaces, channels, epochs, versions, pickups, snapshots, correlations, traces)
+	batch.Queue(dropTimers, ids, epochs, versions)
 }
 
-func arm(ctx context.Context, tx *postgres.Tx, news [][16]byte, runs []reminder.Armed) error {
-	isNews := make(map[uuid.UUID]bool, len(news))
-	for _, id := range news {
-		isNews[id] = true
-	}
+func arm(batch *pgx.Batch, runs []reminder.Armed) {
 	var ids [][16]byte
 	var kinds []string
+	var epochs, versions []int64
 	var numbers []int32
 	var dues []time.Time
 	for _, r := range runs {
-		if !isNews[r.ID] {
-			continue
-		}
 		for _, t := range r.Timers {
-			ids, kinds = append(ids, r.ID), append(kinds, string(t.Kind))
-			numbers, dues = append(numbers, int32(t.AssignmentNo)), append(dues, t.DueAt)
+			ids, kinds, numbers, dues = append(ids, r.ID), append(kinds, string(t.Kind)), append(numbers, int32(t.AssignmentNo)), append(dues, t.DueAt)
+			epochs, versions = append(epochs, int64(r.Epoch)), append(versions, int64(r.Version))
 		}
 	}
-	if len(ids) == 0 {
-		return nil
+	if len(ids) > 0 {
+		batch.Queue(addTimers, ids, epochs, versions, kinds, numbers, dues)
 	}
-	_, err := tx.Pgx().Exec(ctx, addTimers, ids, kinds, numbers, dues)
-	return err
 }

@@ -16,33 +16,36 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/store"
 )
 
-const role = "coffeebuddy_runs"
-
 // Build registers the parts of runs. It connects to nothing.
 func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	defaults, err := run.DefaultSettings(cfg.reminderOffset(), cfg.FairnessWindow)
 	if err != nil {
 		return fmt.Errorf("default settings: %w", err)
 	}
-	db, err := postgres.Open(cfg.Postgres, role, rt.Telemetry)
+	db, err := postgres.Open(cfg.Postgres, store.Role, rt.Telemetry)
 	if err != nil {
 		return err
 	}
 	rt.Defer("postgres", db.Close)
+	pool, err := store.Pool(db, cfg.Postgres.MaxConnections)
+	if err != nil {
+		return err
+	}
+	rt.Defer("postgres", pool.Close)
 	client, err := bus.Connect(cfg.Kafka, rt.Name, rt.Telemetry)
 	if err != nil {
 		return err
 	}
 	rt.Defer("kafka", client.Close)
 
-	runs := store.New(db, defaults)
+	runs := store.New(pool, defaults)
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
 	recorder, err := events.NewRecorder(runs, published, rt.Telemetry, time.Now)
 	if err != nil {
 		return err
 	}
 	answers := events.Answers{Recorder: recorder}
-	consumer, err := client.NewConsumer(db, bus.ConsumerConfig{
+	consumer, err := client.NewConsumer(pool, bus.ConsumerConfig{
 		Group: "runs", Schema: store.Schema,
 		Subscriptions: []bus.Subscription{
 			{Topic: topic.Commands, Handler: events.Commands{Recorder: recorder}},
@@ -53,13 +56,13 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 		return err
 	}
 
-	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Migration) })
+	rt.Check("postgres", func(ctx context.Context) error { return pool.Check(ctx, store.Schema, store.Migration) })
 	rt.Check("kafka", client.Check)
 	rt.Check("consumer", consumer.Check)
 
 	rt.Go("outbox", published.Run)
 	rt.Go("inbox", func(ctx context.Context) error { return forget(ctx, runs, rt.Log, time.Now) })
-	rt.Go("overdue", events.NewOverdue(recorder, db, rt.Telemetry.Tracer).Run)
+	rt.Go("overdue", events.NewOverdue(recorder, pool, rt.Telemetry.Tracer).Run)
 	rt.Go("consumer", consumer.Run)
 	return nil
 }

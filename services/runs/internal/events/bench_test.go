@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,13 +41,15 @@ func benchmarkCommands(b *testing.B, size int) {
 	kit := testkit.Postgres(b)
 	tel, err := telemetry.New("runs", "bench", telemetry.Config{}, io.Discard)
 	require.NoError(b, err)
-	db, err := postgres.Open(postgres.Config{URL: kit.URL, MaxConnections: 10}, "coffeebuddy_runs", tel)
+	base, err := postgres.Open(postgres.Config{URL: kit.URL}, store.Role, tel)
+	require.NoError(b, err)
+	db, err := store.Pool(base, 10)
 	require.NoError(b, err)
 	defer db.Close()
 	settings, err := run.DefaultSettings(5*time.Minute, 5)
 	require.NoError(b, err)
-	ring := &taker{}
-	box := outbox.New(db, store.Schema, ring, tel)
+	broker := &taker{}
+	box := outbox.New(base, store.Schema, broker, tel)
 	recorder, err := events.NewRecorder(store.New(db, settings), box, tel, time.Now)
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(b.Context())
@@ -79,15 +82,21 @@ func benchmarkCommands(b *testing.B, size int) {
 	wg.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(batches*size)/b.Elapsed().Seconds(), "commands/s")
-	require.Eventually(b, func() bool { return ring.taken.Load() >= int64(batches*size) }, time.Minute, 10*time.Millisecond, "all published")
+	require.Eventually(b, func() bool { return broker.taken.Load() >= int64(batches*size) }, time.Minute, 10*time.Millisecond, "all published")
 	stop()
 	require.NoError(b, <-ended)
+	require.Zero(b, broker.rejected.Load())
 }
 
 // taker is a broker that takes everything.
-type taker struct{ taken atomic.Int64 }
+type taker struct{ taken, rejected atomic.Int64 }
 
 func (t *taker) Publish(_ context.Context, msgs ...bus.Message) error {
+	for _, m := range msgs {
+		if strings.HasSuffix(m.Type, ".CommandRejected") {
+			t.rejected.Add(1)
+		}
+	}
 	t.taken.Add(int64(len(msgs)))
 	return nil
 }
@@ -122,7 +131,9 @@ func (s *source) records(n int) []*bus.Record {
 			s.runs[channel] = uuid.Must(uuid.NewV7())
 		}
 		id := s.runs[channel].String()
-		command := &commandv1.Command{Actor: &commandv1.Actor{UserId: fmt.Sprint("U", step)}, ChannelId: fmt.Sprintf("C%d-%d", s.partition, channel)}
+		command := &commandv1.Command{
+			Actor: &commandv1.Actor{UserId: fmt.Sprint("U", step)}, ChannelId: fmt.Sprintf("C%d-%d", s.partition, channel), IssuedAt: timestamppb.Now(),
+		}
 		switch step {
 		case 0:
 			command.What = &commandv1.Command_StartRun{StartRun: &commandv1.StartRun{RunId: id, Place: "Lobby café"}}
@@ -136,26 +147,4 @@ func (s *source) records(n int) []*bus.Record {
 		s.offset++
 	}
 	return records
-}
-
-// record is a command as it comes from Kafka; what is not given is filled in.
-func record(t testing.TB, c *commandv1.Command) *bus.Record {
-	t.Helper()
-	if c.Id == "" {
-		c.Id = uuid.NewString()
-	}
-	if c.CorrelationId == "" {
-		c.CorrelationId = "corr-" + c.Id[:8]
-	}
-	c.WorkspaceId = "T1"
-	if c.ChannelId == "" {
-		c.ChannelId = "C1"
-	}
-	if c.IssuedAt == nil {
-		c.IssuedAt = timestamppb.Now()
-	}
-	m, err := bus.Encode(topic.Commands, c.WorkspaceId+"/"+c.ChannelId, c.Id, "", c.IssuedAt.AsTime(), c)
-	require.NoError(t, err)
-	m.Headers = map[string]string{bus.CorrelationHeader: c.CorrelationId}
-	return &bus.Record{Message: m}
 }

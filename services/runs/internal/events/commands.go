@@ -51,15 +51,16 @@ func (c Commands) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Re
 	return c.record(ctx, tx, happened)
 }
 
-// Parked tells a command's author that the product broke over it. The command is not claimed: it may be replayed.
+// Parked tells a command's author that the product broke over it, or returns why nobody can be told.
+// The command is not claimed: it may be replayed.
 func (c Commands) Parked(ctx context.Context, tx *postgres.Tx, record *bus.Record, _ error) error {
 	var message commandv1.Command
 	if err := bus.Decode(record, &message); err != nil {
-		return nil // nobody is known to be told
+		return err
 	}
-	id := run.ChannelID{Workspace: message.WorkspaceId, Channel: message.ChannelId}
-	if id.Workspace == "" || id.Channel == "" {
-		return nil
+	id, err := channelOf(&message)
+	if err != nil {
+		return err
 	}
 	channels, _, err := c.store.Load(ctx, tx, run.Scope{Channels: []run.ChannelID{id}}, nil)
 	if err != nil {

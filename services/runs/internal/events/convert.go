@@ -22,17 +22,25 @@ func fromCommand(c *commandv1.Command) (uuid.UUID, run.Command, error) {
 	if err != nil {
 		return uuid.Nil, run.Command{}, fmt.Errorf("command id: %w", err)
 	}
-	if c.WorkspaceId == "" || c.ChannelId == "" {
-		return uuid.Nil, run.Command{}, fmt.Errorf("command %s: no channel", id)
+	channel, err := channelOf(c)
+	if err != nil {
+		return uuid.Nil, run.Command{}, err
 	}
 	return id, run.Command{
-		Channel:       run.ChannelID{Workspace: c.WorkspaceId, Channel: c.ChannelId},
+		Channel:       channel,
 		Actor:         run.Actor{User: run.UserID(c.GetActor().GetUserId()), WorkspaceAdmin: c.GetActor().GetWorkspaceAdmin()},
 		CorrelationID: c.CorrelationId,
 		IssuedAt:      fromTimestamp(c.IssuedAt),
 		ExpiresAt:     fromTimestamp(c.ExpiresAt),
 		Want:          wanted(c),
 	}, nil
+}
+
+func channelOf(c *commandv1.Command) (run.ChannelID, error) {
+	if c.WorkspaceId == "" || c.ChannelId == "" {
+		return run.ChannelID{}, fmt.Errorf("command %s: no channel", c.Id)
+	}
+	return run.ChannelID{Workspace: c.WorkspaceId, Channel: c.ChannelId}, nil
 }
 
 // wanted is nil for a kind that this release does not know, and for one whose run id is none.

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 )
 
 // Overdue chases answers of fairness that do not come: asks again, and in the end closes without a runner.
@@ -60,9 +61,10 @@ func (o Overdue) Chase(ctx context.Context) (chased int, err error) {
 			if len(events) == 0 {
 				continue
 			}
-			ctx, span := o.tracer.Start(ctx, "chase runner")
+			correlation := events[0].Run.CorrelationID
+			ctx, span := o.tracer.Start(telemetry.WithCorrelation(ctx, correlation), "chase runner")
 			span.End() // what follows is not this loop's
-			happened.add(cause{ctx: ctx, correlationID: events[0].Run.CorrelationID}, events)
+			happened.add(cause{ctx: ctx, correlationID: correlation}, events)
 		}
 		return o.record(ctx, tx, happened)
 	})

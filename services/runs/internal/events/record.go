@@ -17,11 +17,11 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
 )
 
-// Store keeps the channels. What Load and LoadOverdue return is locked until tx ends.
+// Store keeps the channels. What Load and LoadOverdue return is locked until tx ends; what Save is given is written as tx ends.
 type Store interface {
 	Load(ctx context.Context, tx *postgres.Tx, scope run.Scope, commands []uuid.UUID) (channels map[run.ChannelID]*run.Channel, fresh map[uuid.UUID]bool, err error)
 	LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]*run.Channel, error)
-	Save(ctx context.Context, tx *postgres.Tx, events []run.Event) error
+	Save(tx *postgres.Tx, events []run.Event)
 }
 
 // Outbox publishes messages after tx is committed, in order per key.
@@ -94,9 +94,7 @@ func (r *Recorder) record(ctx context.Context, tx *postgres.Tx, all happenings) 
 		message.Headers[bus.CorrelationHeader] = h.correlationID
 		events[i], messages[i] = h.Event, message
 	}
-	if err := r.store.Save(ctx, tx, events); err != nil {
-		return fmt.Errorf("save %d events: %w", len(events), err)
-	}
+	r.store.Save(tx, events)
 	if err := r.outbox.Add(ctx, tx, messages...); err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
@@ -110,24 +108,21 @@ func (r *Recorder) record(ctx context.Context, tx *postgres.Tx, all happenings) 
 
 // observe counts and logs what has been committed. Never what people typed.
 func (r *Recorder) observe(h happening) {
-	level, message := slog.LevelInfo, ""
-	attrs := []slog.Attr{slog.String("channel_id", h.Channel.Channel)}
+	ctx := telemetry.WithIDs(h.ctx, slog.String("channel_id", h.Channel.Channel))
 	if h.Run != nil {
-		attrs = append(attrs, slog.String("run_id", h.Run.ID.String()))
+		ctx = telemetry.WithIDs(ctx, slog.String("run_id", h.Run.ID.String()))
 	}
 	switch what := h.What.(type) {
 	case run.Rejected:
-		message = "command rejected"
-		attrs = append(attrs, slog.String("command", h.command), slog.String("reason", what.Refusal.Error()))
+		r.log.InfoContext(ctx, "command rejected", "command", h.command, "reason", what.Refusal.Error())
 	case run.OrderPlaced, run.OrderWithdrawn, run.UsualSaved:
-		level, message = slog.LevelDebug, "order or usual changed"
+		r.log.DebugContext(ctx, "order changed")
 	case run.RunnerRequested:
-		level, message = slog.LevelWarn, "fairness asked again"
+		r.log.WarnContext(ctx, "runner requested again")
 	default:
-		message = "run is " + string(h.Run.Status)
+		r.log.InfoContext(ctx, "run changed", "status", string(h.Run.Status))
 		r.count(h)
 	}
-	r.log.LogAttrs(h.ctx, level, message, attrs...)
 }
 
 func (r *Recorder) count(h happening) {

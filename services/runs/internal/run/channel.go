@@ -40,8 +40,7 @@ func (c *Channel) Run(id uuid.UUID) *Run {
 func (c *Channel) Decide(cmd Command, at time.Time) []Event {
 	judged := c.judged(cmd)
 	events, err := c.decide(cmd, judged, at)
-	var refusal Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[Refusal](err); ok {
 		rejected := Event{What: Rejected{Refusal: refusal}, At: at}
 		if judged != nil {
 			snapshot := *judged

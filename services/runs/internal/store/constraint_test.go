@@ -19,9 +19,10 @@ func TestTheDatabaseRefuses(t *testing.T) {
 			VALUES (gen_random_uuid(), 'T1', 'C1', 1, 'open', 1, 'ana', '', '', now(), now() + interval '1 minute')`, "run_one_open_per_channel"},
 		"run of no channel": {`INSERT INTO runs.run (id, workspace_id, channel_id, epoch, status, version, initiator_id, correlation_id, place, started_at, pickup_at)
 			VALUES (gen_random_uuid(), 'T1', 'C2', 1, 'open', 1, 'ana', '', '', now(), now() + interval '1 minute')`, "run_workspace_id_channel_id_fkey"},
-		"second order":            {`INSERT INTO runs.drink_order SELECT run_id, user_id, 'Tea', 1, now(), now() FROM runs.drink_order`, "drink_order_pkey"},
+		"second order":            {`INSERT INTO runs.drink_order SELECT run_id, user_id, 9, 'Tea', 1, now(), now() FROM runs.drink_order`, "drink_order_pkey"},
 		"empty drink":             {`UPDATE runs.drink_order SET drink = ''`, "drink_order_drink_check"},
 		"long drink":              {`UPDATE runs.drink_order SET drink = repeat('é', 281)`, "drink_order_drink_check"},
+		"half withdrawn":          {`UPDATE runs.drink_order SET drink = NULL`, "drink_order_withdrawn"},
 		"ten cups":                {`UPDATE runs.drink_order SET quantity = 10`, "drink_order_quantity_check"},
 		"long place":              {`UPDATE runs.run SET place = repeat('é', 81)`, "run_place_check"},
 		"pickup before start":     {`UPDATE runs.run SET pickup_at = started_at`, "run_pickup_after_start"},

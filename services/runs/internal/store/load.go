@@ -23,10 +23,9 @@ LATERAL (SELECT * FROM runs.channel c WHERE c.workspace_id = k.workspace_id AND 
 // Who finds a channel locked comes again later: whoever holds it changes the run anyway.
 const lockOverdue = `
 SELECT ` + channelColumns + `
-FROM runs.channel c
-WHERE (c.workspace_id, c.channel_id) IN (
-	SELECT workspace_id, channel_id FROM runs.run WHERE answer_due_at <= $1 ORDER BY answer_due_at LIMIT $2)
-FOR NO KEY UPDATE SKIP LOCKED`
+FROM (SELECT workspace_id, channel_id FROM runs.run WHERE answer_due_at <= $1 ORDER BY answer_due_at LIMIT $2) k,
+LATERAL (SELECT * FROM runs.channel c
+	WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id FOR NO KEY UPDATE SKIP LOCKED) c`
 
 const addChannels = `
 INSERT INTO runs.channel (workspace_id, channel_id)
@@ -39,33 +38,33 @@ SELECT * FROM unnest($1::uuid[])
 ON CONFLICT DO NOTHING
 RETURNING command_id`
 
-// scopeRuns are the ids of the open runs of channels ($1, $2) and of those named ($3). The LIMIT, which one index makes
-// superfluous, keeps the planner from reading the whole table while that is small.
-const scopeRuns = `
-ARRAY (
-	SELECT r.id FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
-	LATERAL (SELECT id FROM runs.run r
-		WHERE r.workspace_id = k.workspace_id AND r.channel_id = k.channel_id AND r.status IN ('open', 'closing') LIMIT 1) r
-	UNION SELECT unnest($3::uuid[]))`
+// scope are the ids of the open runs of channels ($1, $2) and of those named ($3).
+// OFFSET 0, here and elsewhere, has the planner use the index: a plan is kept, and it may have been made while a table was small.
+const scope = `
+SELECT r.id FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
+LATERAL (SELECT id FROM runs.run r
+	WHERE r.workspace_id = k.workspace_id AND r.channel_id = k.channel_id AND r.status IN ('open', 'closing') OFFSET 0) r
+UNION SELECT unnest($3::uuid[])`
 
-const loadRuns = `SELECT ` + runColumns + ` FROM runs.run r WHERE r.id = ANY (` + scopeRuns + `)`
+const loadRuns = `
+SELECT ` + runColumns + ` FROM (` + scope + `) s, LATERAL (SELECT * FROM runs.run WHERE id = s.id OFFSET 0) r`
 
 const loadOrders = `
-SELECT run_id, user_id, drink, quantity, placed_at, changed_at FROM runs.drink_order
-WHERE run_id = ANY (` + scopeRuns + `)
-ORDER BY placed_at, user_id`
+SELECT o.run_id, o.user_id, o.version, o.drink, o.quantity, o.placed_at, o.changed_at
+FROM (` + scope + `) s, LATERAL (SELECT * FROM runs.drink_order WHERE run_id = s.id OFFSET 0) o
+ORDER BY o.placed_at`
 
 const loadUsuals = `
 SELECT u.workspace_id, u.channel_id, u.user_id, u.drink, u.quantity
 FROM unnest($1::text[], $2::text[], $3::text[]) AS k(workspace_id, channel_id, user_id),
 LATERAL (SELECT * FROM runs.usual u
-	WHERE u.workspace_id = k.workspace_id AND u.channel_id = k.channel_id AND u.user_id = k.user_id LIMIT 1) u`
+	WHERE u.workspace_id = k.workspace_id AND u.channel_id = k.channel_id AND u.user_id = k.user_id OFFSET 0) u`
 
 // Load locks the channels in scope until tx ends, in an order that is the same for everybody, and returns them with what
 // is in scope. Channels that were never heard of are made. Of the command ids it claims those that are new and returns
 // them: the others have taken effect before.
-func (s *Store) Load(ctx context.Context, tx *postgres.Tx, scope run.Scope, commands []uuid.UUID) (map[run.ChannelID]*run.Channel, map[uuid.UUID]bool, error) {
-	ids := slices.Clone(scope.Channels)
+func (s *Store) Load(ctx context.Context, tx *postgres.Tx, in run.Scope, commands []uuid.UUID) (map[run.ChannelID]*run.Channel, map[uuid.UUID]bool, error) {
+	ids := slices.Clone(in.Channels)
 	slices.SortFunc(ids, func(a, b run.ChannelID) int {
 		return cmp.Or(cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.Channel, b.Channel))
 	})
@@ -89,7 +88,7 @@ func (s *Store) Load(ctx context.Context, tx *postgres.Tx, scope run.Scope, comm
 		}
 		clear(loaded)
 		t.query("lock channels", lockChannels, []any{workspaces, channels}, s.scanChannel(loaded))
-		s.load(&t, loaded, workspaces, channels, scope)
+		s.load(&t, loaded, workspaces, channels, in)
 		if err := t.send(ctx, tx); err != nil {
 			return nil, nil, err
 		}
@@ -120,8 +119,8 @@ func (s *Store) LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time,
 	return all, load.send(ctx, tx)
 }
 
-func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces, channels []string, scope run.Scope) {
-	named := uuids(scope.Runs)
+func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces, channels []string, in run.Scope) {
+	named := uuids(in.Runs)
 	runs := make(map[uuid.UUID]*run.Run, len(channels))
 	t.query("load runs", loadRuns, []any{workspaces, channels, named}, func(rows pgx.Rows) error {
 		r, err := scanRun(rows)
@@ -135,17 +134,20 @@ func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces,
 		return nil
 	})
 	t.query("load orders", loadOrders, []any{workspaces, channels, named}, func(rows pgx.Rows) error {
-		id, order, err := scanOrder(rows)
+		id, version, order, err := scanOrder(rows)
 		if r := runs[id]; r != nil {
-			r.Orders = append(r.Orders, order)
+			r.Version = max(r.Version, version)
+			if order.Drink != "" {
+				r.Orders = append(r.Orders, order)
+			}
 		}
 		return err
 	})
-	if len(scope.Usuals) == 0 {
+	if len(in.Usuals) == 0 {
 		return
 	}
 	people := make([][]string, 3)
-	for _, p := range scope.Usuals {
+	for _, p := range in.Usuals {
 		people[0], people[1], people[2] = append(people[0], p.Channel.Workspace), append(people[1], p.Channel.Channel), append(people[2], string(p.User))
 	}
 	t.query("load usuals", loadUsuals, []any{people[0], people[1], people[2]}, func(rows pgx.Rows) error {

@@ -64,14 +64,14 @@ func scanRun(rows pgx.Rows) (*run.Run, error) {
 	return &r, err
 }
 
-func scanOrder(rows pgx.Rows) (uuid.UUID, run.Order, error) {
-	var id uuid.UUID
-	var o run.Order
-	var quantity int16
+// scanOrder returns an order without a drink where it was withdrawn.
+func scanOrder(rows pgx.Rows) (id uuid.UUID, version uint64, o run.Order, err error) {
+	var drink pgtype.Text
+	var quantity pgtype.Int2
 	var placed, changed pgtype.Timestamptz
-	err := rows.Scan((*[16]byte)(&id), (*string)(&o.User), (*string)(&o.Drink), &quantity, &placed, &changed)
-	o.Quantity, o.PlacedAt, o.ChangedAt = run.Quantity(quantity), instant(placed), instant(changed)
-	return id, o, err
+	err = rows.Scan((*[16]byte)(&id), (*string)(&o.User), &version, &drink, &quantity, &placed, &changed)
+	o.Drink, o.Quantity, o.PlacedAt, o.ChangedAt = run.Drink(drink.String), run.Quantity(quantity.Int16), instant(placed), instant(changed)
+	return id, version, o, err
 }
 
 func scanUsual(rows pgx.Rows) (run.ChannelID, run.Usual, error) {

@@ -26,63 +26,41 @@ type Store struct {
 // New returns a store. Channels whose settings nobody ever changed have defaults.
 func New(db *postgres.DB, defaults run.Settings) *Store { return &Store{db: db, defaults: defaults} }
 
-// trip collects statements that go to the server in one round trip. Each sees what those before it wrote, and what
-// others have committed by the time its turn comes: after a statement that waited for a lock, the state under the lock.
+// trip collects queries that go to the server in one round trip. Each sees what those before it wrote, and what others
+// have committed by the time its turn comes: after a query that waited for a lock, the state under the lock.
 type trip struct {
 	batch pgx.Batch
 	what  []string
-	read  []func(pgx.BatchResults) error
+	scan  []func(pgx.Rows) error
 }
 
-// query has scan called for each row of a statement.
+// query has scan called for each row.
 func (t *trip) query(what, sql string, args []any, scan func(pgx.Rows) error) {
-	t.add(what, sql, args, func(results pgx.BatchResults) error {
-		rows, err := results.Query()
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := scan(rows); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-}
-
-const anyNumber = -1
-
-// exec asserts that a statement affects as many rows as it should.
-func (t *trip) exec(what string, rows int, sql string, args ...any) {
-	t.add(what, sql, args, func(results pgx.BatchResults) error {
-		tag, err := results.Exec()
-		if err == nil && rows != anyNumber && tag.RowsAffected() != int64(rows) {
-			err = fmt.Errorf("%d rows affected instead of %d", tag.RowsAffected(), rows)
-		}
-		return err
-	})
-}
-
-func (t *trip) add(what, sql string, args []any, read func(pgx.BatchResults) error) {
 	t.batch.Queue(sql, args...)
-	t.what, t.read = append(t.what, what), append(t.read, read)
+	t.what, t.scan = append(t.what, what), append(t.scan, scan)
 }
 
-func (t *trip) send(ctx context.Context, tx *postgres.Tx) (err error) {
-	if len(t.read) == 0 {
-		return nil
-	}
+func (t *trip) send(ctx context.Context, tx *postgres.Tx) error {
 	results := tx.Pgx().SendBatch(ctx, &t.batch)
-	defer func() {
-		if e := results.Close(); err == nil && e != nil {
-			err = fmt.Errorf("complete the batch: %w", e)
-		}
-	}()
-	for i, read := range t.read {
-		if err := read(results); err != nil {
+	for i, scan := range t.scan {
+		if err := each(results, scan); err != nil {
+			_ = results.Close()
 			return fmt.Errorf("%s: %w", t.what[i], err)
 		}
 	}
-	return nil
+	return results.Close()
+}
+
+func each(results pgx.BatchResults, scan func(pgx.Rows) error) error {
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

@@ -31,7 +31,9 @@ func newBench(t *testing.T) *bench {
 	settings, err := run.DefaultSettings(5*time.Minute, 5)
 	require.NoError(t, err)
 	kit := testkit.Postgres(t)
-	db := kit.Open("coffeebuddy_runs")
+	db, err := store.Pool(kit.Open(store.Role), 10)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
 	return &bench{T: t, kit: kit, db: db, store: store.New(db, settings)}
 }
 
@@ -55,7 +57,8 @@ func (b *bench) do(commands ...run.Command) *run.Channel {
 		for _, c := range commands {
 			events = append(events, channel.Decide(c, c.IssuedAt)...)
 		}
-		return b.store.Save(b.Context(), tx, events)
+		b.store.Save(tx, events)
+		return nil
 	}))
 	return channel
 }
@@ -102,8 +105,11 @@ func TestReadsWhatWasWritten(t *testing.T) {
 				wants := []run.Want{
 					run.StartRun{ID: uuid.Must(uuid.NewV7()), Place: "Lobby café"},
 					run.PlaceOrder{Run: id, Drink: fmt.Sprint("Mocha ", random.IntN(3)), Quantity: uint32(random.IntN(9)), Remember: random.IntN(2) == 0},
-					run.PlaceOrder{Run: id, Drink: "Tea"}, run.PlaceUsual{Run: id}, run.WithdrawOrder{Run: id},
-					run.CancelRun{}, run.AbandonRun{Run: id},
+					run.PlaceOrder{Run: id, Drink: "Tea"},
+					run.PlaceUsual{Run: id},
+					run.WithdrawOrder{Run: id},
+					run.CancelRun{},
+					run.AbandonRun{Run: id},
 				}
 				c := command(channel, people[random.IntN(len(people))], wants[random.IntN(len(wants))])
 				at = at.Add(time.Duration(random.IntN(3)) * time.Microsecond)
@@ -145,7 +151,8 @@ func TestReadsAssignments(t *testing.T) {
 			channels, _, err := b.store.Load(t.Context(), tx, scope, nil)
 			require.NoError(t, err)
 			memory = channels[channel]
-			return b.store.Save(t.Context(), tx, answer(memory, id))
+			b.store.Save(tx, answer(memory, id))
+			return nil
 		}))
 		requireSame(t, memory, b.load(scope)[channel])
 	}
@@ -239,7 +246,8 @@ func TestLockedChannelsAreSeenAsTheOneBeforeLeftThem(t *testing.T) {
 							user := run.UserID(fmt.Sprint(w, "-", i))
 							events = append(events, loaded[c].Decide(command(c, user, run.PlaceOrder{Run: ids[c], Drink: "Tea"}), noon)...)
 						}
-						return b.store.Save(t.Context(), tx, events)
+						b.store.Save(tx, events)
+						return nil
 					})
 					if err != nil {
 						return err
@@ -259,17 +267,21 @@ func TestLockedChannelsAreSeenAsTheOneBeforeLeftThem(t *testing.T) {
 	}
 }
 
-func TestWhoWritesWithoutTheLockIsFoundOut(t *testing.T) {
+func TestWhatWasDecidedOnAnOlderStateIsFoundOut(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	channel := channelID("C1")
-	id := b.start(channel)
-	stale := b.load(run.Scope{Channels: []run.ChannelID{channel}})[channel]
-	b.do(command(channel, "cem", run.PlaceOrder{Run: id, Drink: "Tea"}))
-	err := b.db.InTx(t.Context(), func(tx *postgres.Tx) error {
-		return b.store.Save(t.Context(), tx, stale.Decide(command(channel, "dee", run.PlaceOrder{Run: id, Drink: "Tea"}), noon))
-	})
-	require.ErrorContains(t, err, "0 rows affected instead of 1")
+	b.start(channel)
+	stale := func() *run.Channel { return b.load(run.Scope{Channels: []run.ChannelID{channel}})[channel] }
+	save := func(c *run.Channel, by run.UserID, want run.Want) error {
+		return b.db.InTx(t.Context(), func(tx *postgres.Tx) error {
+			b.store.Save(tx, c.Decide(command(channel, by, want), noon))
+			return nil
+		})
+	}
+	first, second := stale(), stale()
+	require.NoError(t, save(first, "ana", run.CloseRun{}))
+	require.ErrorContains(t, save(second, "ana", run.CancelRun{}), "update run: 0 rows affected instead of 1")
 }
 
 func TestOverdueChannelsAreTakenByOne(t *testing.T) {

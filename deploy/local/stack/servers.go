@@ -1,0 +1,216 @@
+package stack
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/coffeebuddy/coffeebuddy/migrations"
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
+	"github.com/coffeebuddy/coffeebuddy/pkg/testkit/server"
+	"github.com/coffeebuddy/coffeebuddy/proto/topic"
+)
+
+// startServers starts what the services need, as far as it is not given.
+func (s *Stack) startServers(ctx context.Context) error {
+	if err := s.startPostgres(ctx); err != nil {
+		return err
+	}
+	return s.startKafka(ctx)
+}
+
+func (s *Stack) startPostgres(ctx context.Context) error {
+	s.DatabaseURL = strings.Replace(s.cfg.DatabaseURL, "postgresql+psycopg://", "postgresql://", 1) // as SQLAlchemy writes it
+	if s.DatabaseURL == "" {
+		cfg := server.PostgresConfig{Dir: filepath.Join(s.cfg.Dir, "postgres")}
+		pg, err := server.StartPostgres(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		s.DatabaseURL, cfg.Port = pg.URL, pg.Port
+		s.keepPostgres(pg, cfg)
+	}
+	if err := migrations.Up(ctx, s.DatabaseURL); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// keepPostgres starts our server again, at the same address, should it end unasked.
+func (s *Stack) keepPostgres(pg *server.Postgres, cfg server.PostgresConfig) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.stop = append(s.stop, func() { cancel(); <-done })
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+				_ = pg.Stop()
+				return
+			case <-pg.Exited():
+			}
+			s.logs.say("postgres ended, starting it again")
+			again, err := server.StartPostgres(ctx, cfg)
+			if err != nil {
+				s.logs.say("postgres: %v", err)
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+				continue
+			}
+			pg = again
+		}
+	}()
+}
+
+func (s *Stack) startKafka(ctx context.Context) error {
+	s.KafkaBootstrap = s.cfg.KafkaBootstrap
+	if s.KafkaBootstrap == "" {
+		dir := filepath.Join(s.cfg.Dir, "kafka")
+		_, err := os.Stat(filepath.Join(dir, "meta.json"))
+		if errors.Is(err, os.ErrNotExist) {
+			if err := s.forgetPositions(ctx); err != nil {
+				return err
+			}
+		}
+		kafka, err := server.StartKafka(ctx, server.KafkaConfig{Dir: dir})
+		if err != nil {
+			return fmt.Errorf("%w (make demo-reset starts over)", err)
+		}
+		s.stop = append(s.stop, func() { _ = kafka.Stop() }) // closes its files, so that nothing is missing at the next start
+		s.KafkaBootstrap = kafka.Bootstrap
+	}
+	wanted, err := topic.All()
+	if err != nil {
+		return err
+	}
+	topics := make([]bus.Topic, len(wanted))
+	for i, t := range wanted {
+		// One broker: there is nobody to replicate to.
+		delete(t.Config, "min.insync.replicas")
+		topics[i] = bus.Topic{Name: t.Name, Partitions: t.Partitions, Replication: 1, Config: t.Config}
+	}
+	if err := bus.CreateTopics(ctx, bus.Config{Bootstrap: strings.Split(s.KafkaBootstrap, ",")}, topics); err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	return nil
+}
+
+// forgetPositions lets the consumers begin with the topics of an empty broker of ours. In a database that is given,
+// and so outlives our broker's data, they would stop at positions in topics that are no more.
+func (s *Stack) forgetPositions(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.DatabaseURL)
+	if err != nil {
+		return fmt.Errorf("positions: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	for _, schema := range migrations.Schemas() {
+		if _, err := conn.Exec(ctx, "DELETE FROM "+pgx.Identifier{schema, "consumer_position"}.Sanitize()); err != nil {
+			return fmt.Errorf("positions of %s: %w", schema, err)
+		}
+	}
+	return nil
+}
+
+// chooseAddresses gives each service an address that it keeps for its life.
+func (s *Stack) chooseAddresses() (err error) {
+	for i, name := range Services {
+		wish := 0
+		if s.cfg.Port != 0 {
+			wish = s.cfg.Port + 1 + i
+		}
+		if s.Addresses[name], err = freeAddress(wish); err != nil {
+			return err
+		}
+	}
+	s.SlackRequestsURL = "http://" + s.Addresses["ingress"]
+	return nil
+}
+
+// startSlack serves the simulator, unless a Slack is given: then its secrets come from the environment.
+func (s *Stack) startSlack() error {
+	if s.cfg.SlackAPIURL != "" {
+		s.SlackAPIURL, s.SigningSecret, s.BotToken = s.cfg.SlackAPIURL, os.Getenv("SLACK_SIGNING_SECRET"), os.Getenv("SLACK_BOT_TOKEN")
+		if s.SigningSecret == "" || s.BotToken == "" {
+			return errors.New("SLACK_API_URL is given, so SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN (xoxb-…) are needed too")
+		}
+		return nil
+	}
+	s.SigningSecret, s.BotToken = secret(), "xoxb-local-"+secret()
+	addr, err := freeAddress(s.cfg.Port)
+	if err != nil {
+		return err
+	}
+	s.PageURL = "http://" + addr
+	s.SlackAPIURL = s.PageURL + "/api/"
+	sim, err := slacksim.New(slacksim.Config{
+		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
+		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Limits: slacksim.Limits{Off: s.cfg.NoLimits},
+	})
+	if err != nil {
+		return fmt.Errorf("slack simulator: %w", err)
+	}
+	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second}
+	s.stop = append(s.stop, func() {
+		if err := sim.Close(); err != nil { // first: it ends the pages' streams
+			s.logs.say("%v", err)
+		}
+		_ = srv.Close()
+	})
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("slack simulator: %w", err)
+	}
+	go func() { _ = srv.Serve(listener) }()
+	return nil
+}
+
+// Ports below those that systems hand out for outgoing connections, which would take a service's while it is down.
+const (
+	firstPort = 20000
+	lastPort  = 32000
+)
+
+var handedOut sync.Map // ports that stacks of this process were given
+
+// freeAddress returns a loopback address with the wished port, or with another one if that is taken or 0.
+func freeAddress(wish int) (string, error) {
+	for try := range 100 {
+		port := wish
+		if wish == 0 || try > 0 {
+			port = firstPort + rand.N(lastPort-firstPort)
+		}
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		_ = listener.Close()
+		if _, taken := handedOut.LoadOrStore(port, true); !taken || port == wish {
+			return addr, nil
+		}
+	}
+	return "", errors.New("no free port on 127.0.0.1")
+}
+
+func secret() string {
+	b := make([]byte, 16)
+	_, _ = cryptorand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,154 @@
+// Package events books what runs say was drunk and who ran, and answers the question who runs next.
+package events
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/ledger"
+)
+
+// Store keeps the ledgers.
+type Store interface {
+	// Load locks channels until tx ends and returns their epochs. A higher epoch than before voids all that was kept of
+	// the channel. Of the runs it returns what is kept.
+	Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (map[ledger.ChannelID]uint64, map[uuid.UUID]ledger.Posting, error)
+	// Ledgers returns channels' ledgers as far as they tell of the people given, and of the latest runners.
+	Ledgers(ctx context.Context, tx *postgres.Tx, people map[ledger.ChannelID][]ledger.UserID) (map[ledger.ChannelID]ledger.Ledger, error)
+	// Book writes changes, at most one per channel, and returns the tables of channels in which they moved somebody.
+	Book(ctx context.Context, tx *postgres.Tx, changes []ledger.Change) ([]ledger.Table, error)
+}
+
+// Outbox publishes messages after tx is committed, in order per key.
+type Outbox interface {
+	Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) error
+}
+
+// Runs handles the topic coffeebuddy.run.events.
+type Runs struct {
+	store   Store
+	outbox  Outbox
+	log     *slog.Logger
+	now     func() time.Time
+	choices metric.Int64Counter
+}
+
+var _ bus.Handler = &Runs{}
+
+// NewRuns returns a handler. It returns an error only if the meter refuses the metric's name.
+func NewRuns(store Store, outbox Outbox, tel *telemetry.Telemetry, now func() time.Time) (*Runs, error) {
+	choices, err := tel.Meter.Int64Counter("fairness_choices_total",
+		metric.WithDescription("Answers to the question who runs, by the rule that decided, or nobody_left, or repeated"))
+	if err != nil {
+		return nil, fmt.Errorf("metric fairness_choices_total: %w", err)
+	}
+	return &Runs{store: store, outbox: outbox, log: tel.Log, now: now, choices: choices}, nil
+}
+
+// unneeded are events that never change who drank or who ran. Kinds that are not known yet are taken: their snapshot may.
+var unneeded = map[string]bool{
+	bus.TypeOf(&runv1.RunStarted{}):      true,
+	bus.TypeOf(&runv1.OrderPlaced{}):     true,
+	bus.TypeOf(&runv1.OrderWithdrawn{}):  true,
+	bus.TypeOf(&runv1.UsualSaved{}):      true,
+	bus.TypeOf(&runv1.UsualCleared{}):    true,
+	bus.TypeOf(&runv1.CommandRejected{}): true,
+}
+
+// Wants says whether an event of this type can matter.
+func Wants(ceType string) bool { return !unneeded[ceType] }
+
+// Handle books the newest snapshot of each run in records, and answers the questions that are still open in it.
+func (h *Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
+	b, err := read(ctx, records)
+	if err != nil || len(b.channels) == 0 {
+		return err
+	}
+	if b.channels, b.kept, err = h.store.Load(ctx, tx, b.channels, b.runs()); err != nil {
+		return fmt.Errorf("load postings: %w", err)
+	}
+	for next := b.next(); len(next) > 0; next = b.next() {
+		if err := h.follow(ctx, tx, b, next); err != nil {
+			return err
+		}
+		if err := h.choose(ctx, tx, b, next); err != nil {
+			return err
+		}
+	}
+	return h.publish(ctx, tx, b)
+}
+
+// follow books the runs as their snapshots show them. While a runner is being chosen, that is without one.
+func (h *Runs) follow(ctx context.Context, tx *postgres.Tx, b *batch, all []*news) error {
+	var changes []ledger.Change
+	for _, n := range all {
+		before := b.kept[n.RunID]
+		after, err := before.Follow(n.Snapshot)
+		if err != nil {
+			return err
+		}
+		change := ledger.Change{Before: before, After: after}
+		if after.Version > before.Version && (before.Version > 0 || change.Moves()) { // else there is nothing to keep
+			changes = append(changes, change)
+		}
+		if n.asked && after.Answers(n.AssignmentNo) {
+			b.answers = append(b.answers, answer{n, after, repeated})
+		}
+	}
+	return h.book(ctx, tx, b, changes)
+}
+
+// choose answers the questions that have no answer yet, each by its channel's ledger without the run itself.
+func (h *Runs) choose(ctx context.Context, tx *postgres.Tx, b *batch, all []*news) error {
+	var open []*news
+	people := map[ledger.ChannelID][]ledger.UserID{}
+	for _, n := range all {
+		if n.Choosing && !b.kept[n.RunID].Answers(n.AssignmentNo) {
+			open = append(open, n)
+			people[n.Channel] = n.people()
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	ledgers, err := h.store.Ledgers(ctx, tx, people)
+	if err != nil {
+		return fmt.Errorf("load ledgers: %w", err)
+	}
+	var changes []ledger.Change
+	for _, n := range open {
+		a, err := n.decide(b.kept[n.RunID], ledgers[n.Channel])
+		if err != nil {
+			return err
+		}
+		b.answers = append(b.answers, a)
+		changes = append(changes, ledger.Change{Before: b.kept[n.RunID], After: a.posting})
+	}
+	return h.book(ctx, tx, b, changes)
+}
+
+func (h *Runs) book(ctx context.Context, tx *postgres.Tx, b *batch, changes []ledger.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	tables, err := h.store.Book(ctx, tx, changes)
+	if err != nil {
+		return fmt.Errorf("book %d entries: %w", len(changes), err)
+	}
+	for _, change := range changes {
+		b.kept[change.After.RunID] = change.After
+	}
+	for _, table := range tables {
+		b.tables[table.Channel] = table
+	}
+	return nil
+}

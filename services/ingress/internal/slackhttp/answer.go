@@ -1,0 +1,90 @@
+package slackhttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/labstack/echo/v4"
+	"github.com/slack-go/slack"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
+)
+
+// handler decides on the body of a request that Slack signed. Its answer becomes the JSON of a 200; nil: an empty one.
+type handler func(ctx context.Context, body []byte) (answer any, err error)
+
+// errBad refuses what no Slack would send.
+var errBad = echo.NewHTTPError(http.StatusBadRequest)
+
+func (s *Server) answer(handle handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		body, err := s.read(c.Response(), c.Request())
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(c.Request().Context(), decideBudget)
+		defer cancel()
+		answer, err := handle(ctx, body)
+		switch {
+		case err != nil:
+			return err
+		case answer == nil:
+			return c.NoContent(http.StatusOK)
+		default:
+			return c.JSON(http.StatusOK, answer)
+		}
+	}
+}
+
+// reply is a message as the answer to a slash command, seen by the caller alone.
+type reply struct {
+	ResponseType string        `json:"response_type"`
+	Text         string        `json:"text"`
+	Blocks       []slack.Block `json:"blocks,omitempty"`
+}
+
+func ephemeral(m message.Message) reply {
+	return reply{ResponseType: slack.ResponseTypeEphemeral, Text: m.Text, Blocks: m.Blocks}
+}
+
+// refuse answers what cannot be processed: a short JSON text, never an internal one.
+func (s *Server) refuse(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	ctx := c.Request().Context()
+	var refused *echo.HTTPError
+	if errors.As(err, &refused) {
+		_ = c.JSON(refused.Code, map[string]string{"error": http.StatusText(refused.Code), "ref": telemetry.Ref(ctx)})
+		return
+	}
+	if !errors.Is(err, errPanicked) {
+		s.Telemetry.Log.ErrorContext(ctx, "request not answered", "error", err)
+	}
+	// For anything but 200, people see an error of Slack's.
+	_ = c.JSON(http.StatusOK, ephemeral(message.Broken(telemetry.Ref(ctx))))
+}
+
+var errPanicked = errors.New("handler panicked")
+
+// recovered turns a panic into an error. Its value is logged only if it is the runtime's: others may quote what people typed.
+func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if value := recover(); value != nil {
+				cause := fmt.Sprintf("%T", value)
+				if fault, ok := value.(runtime.Error); ok {
+					cause = fault.Error()
+				}
+				s.Telemetry.Log.ErrorContext(c.Request().Context(), "handler panicked", "cause", cause, "stack", string(debug.Stack()))
+				err = errPanicked
+			}
+		}()
+		return next(c)
+	}
+}

@@ -1,0 +1,86 @@
+package slackhttp
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
+)
+
+// click is who asks for something, and where.
+type click struct {
+	id        string // of the command it becomes: the same for a replayed request
+	userID    string
+	channelID string
+	triggerID string // exchanged for a form, within 3 s
+	admin     bool   // the workspace's; looked up only where it matters
+}
+
+func (from click) context(ctx context.Context) context.Context {
+	return telemetry.WithIDs(ctx, slog.String("channel_id", from.channelID))
+}
+
+// clicked obeys a button or a menu. What there is to say goes to the person alone.
+func (s *Server) clicked(ctx context.Context, in interaction) error {
+	if len(in.Actions) == 0 || in.Channel.ID == "" || in.Actions[0].ActionTS == "" {
+		return errBad
+	}
+	action := in.Actions[0]
+	verb, value := action.ActionID, action.Value
+	if verb == message.ActionMore {
+		verb, value, _ = strings.Cut(action.SelectedOption.Value, ":")
+	}
+	from := click{
+		id:     s.clicks.id(derive("click", in.User.ID, in.Channel.ID, in.Container.MessageTS, verb, value), action.ActionTS),
+		userID: in.User.ID, channelID: in.Channel.ID, triggerID: in.TriggerID,
+	}
+	ctx = from.context(ctx)
+	said := s.perform(ctx, from, verb, value)
+	if said.Text == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), respondBudget)
+	defer cancel()
+	if err := s.Slack.Respond(ctx, in.ResponseURL, said); err != nil {
+		s.Telemetry.Log.WarnContext(ctx, "answer not shown", "error", err)
+	}
+	return nil
+}
+
+// perform does what the button says. An empty message: the card will show it.
+func (s *Server) perform(ctx context.Context, from click, verb, value string) message.Message {
+	if verb == message.ActionStart {
+		return s.startOffered(ctx, from, value)
+	}
+	runID := value
+	if uuid.Validate(runID) != nil {
+		return message.UnknownAction()
+	}
+	cmd := &commandv1.Command{}
+	switch verb {
+	case message.ActionOrder:
+		return s.openOrder(ctx, from, runID, false)
+	case message.ActionUsual:
+		// Not known because it cannot be read is not none: runs has the last word.
+		if usual, err := s.usual(ctx, from); err == nil && usual == nil {
+			return s.openOrder(ctx, from, runID, true)
+		}
+		cmd.What = &commandv1.Command_PlaceUsual{PlaceUsual: &commandv1.PlaceUsual{RunId: runID}}
+	case message.ActionWithdraw:
+		cmd.What = &commandv1.Command_WithdrawOrder{WithdrawOrder: &commandv1.WithdrawOrder{RunId: runID}}
+	case message.ActionClose:
+		from.admin = s.person(ctx, from.userID).WorkspaceAdmin
+		cmd.What = &commandv1.Command_CloseRun{CloseRun: &commandv1.CloseRun{RunId: runID}}
+	case message.ActionCancel:
+		from.admin = s.person(ctx, from.userID).WorkspaceAdmin
+		cmd.What = &commandv1.Command_CancelRun{CancelRun: &commandv1.CancelRun{RunId: runID}}
+	default:
+		return message.UnknownAction()
+	}
+	return s.send(ctx, from, verb, runID, cmd)
+}

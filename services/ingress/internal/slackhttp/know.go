@@ -1,0 +1,51 @@
+package slackhttp
+
+import (
+	"context"
+
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/people"
+)
+
+// ask puts a question that has an answer to fall back on: it may take askBudget and fail.
+func ask[T any](ctx context.Context, s *Server, what string, question func(ctx context.Context, workspaceID string) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, askBudget)
+	defer cancel()
+	workspaceID, err := s.Slack.Workspace(ctx)
+	var answer T
+	if err == nil {
+		answer, err = question(ctx, workspaceID)
+	}
+	if err != nil {
+		s.Telemetry.Log.WarnContext(ctx, "not known", "what", what, "error", err)
+	}
+	return answer, err
+}
+
+func (s *Server) run(ctx context.Context, runID string) (*runv1.Run, error) {
+	return ask(ctx, s, "run", func(ctx context.Context, workspaceID string) (*runv1.Run, error) {
+		return s.Knowledge.Run(ctx, workspaceID, runID)
+	})
+}
+
+func (s *Server) usual(ctx context.Context, from click) (*runv1.Usual, error) {
+	return ask(ctx, s, "usual", func(ctx context.Context, workspaceID string) (*runv1.Usual, error) {
+		return s.Knowledge.Usual(ctx, workspaceID, from.channelID, from.userID)
+	})
+}
+
+// person is who someone is, as far as it is known.
+func (s *Server) person(ctx context.Context, userID string) people.Person {
+	person, err := ask(ctx, s, "person", func(ctx context.Context, workspaceID string) (people.Person, error) {
+		return s.People.Person(ctx, workspaceID, userID)
+	})
+	if err != nil {
+		return people.Person{UserID: userID, Name: people.Someone}
+	}
+	return person
+}
+
+func (s *Server) names(ctx context.Context) message.Names {
+	return func(userID string) string { return s.person(ctx, userID).Name }
+}

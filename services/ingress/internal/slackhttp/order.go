@@ -1,0 +1,105 @@
+package slackhttp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/slack-go/slack"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
+)
+
+// MaxDrink is the longest drink, in Unicode characters. runs enforces it; here it becomes an error inside the form.
+const MaxDrink = 280
+
+// openOrder opens the order form, filled with what is known. Where nothing can be known right now, an empty one will do.
+func (s *Server) openOrder(ctx context.Context, from click, runID string, firstTime bool) message.Message {
+	form := message.OrderModal{Run: &runv1.Run{Id: runID, ChannelId: from.channelID}, FirstTime: firstTime}
+	run, err := s.run(ctx, runID)
+	if err == nil {
+		if reason := closedFor(run); reason != runv1.RejectReason_REJECT_REASON_UNSPECIFIED {
+			return message.Refusal(&runv1.CommandRejected{Reason: reason}, run, s.names(ctx))
+		}
+		form.Run = run
+		for _, order := range run.GetOrders() {
+			if order.GetUserId() == from.userID {
+				form.Current = order
+			}
+		}
+	}
+	if form.Current == nil && !firstTime {
+		form.Usual, _ = s.usual(ctx, from)
+	}
+	if err := s.Slack.OpenView(ctx, from.triggerID, form.View()); err != nil {
+		s.Telemetry.Log.WarnContext(ctx, "order form not opened", "error", err)
+		return message.ModalFailed(telemetry.Ref(ctx))
+	}
+	return message.Message{}
+}
+
+// closedFor is why a run takes no orders; unspecified: it does.
+func closedFor(run *runv1.Run) runv1.RejectReason {
+	switch {
+	case run == nil:
+		return runv1.RejectReason_REJECT_REASON_UNKNOWN_RUN
+	case run.GetStatus() == runv1.RunStatus_RUN_STATUS_OPEN:
+		return runv1.RejectReason_REJECT_REASON_UNSPECIFIED
+	case run.GetStatus() == runv1.RunStatus_RUN_STATUS_CANCELLED, run.GetStatus() == runv1.RunStatus_RUN_STATUS_FAILED:
+		return runv1.RejectReason_REJECT_REASON_RUN_CANCELLED
+	default:
+		return runv1.RejectReason_REJECT_REASON_RUN_CLOSED
+	}
+}
+
+// submitted answers a submitted form: errors stay inside it, an empty answer closes it.
+func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
+	if in.View.ID == "" {
+		return nil, errBad
+	}
+	var about message.OrderContext
+	if in.View.CallbackID != message.CallbackOrder || json.Unmarshal([]byte(in.View.PrivateMetadata), &about) != nil ||
+		uuid.Validate(about.RunID) != nil || about.ChannelID == "" {
+		return slack.NewUpdateViewSubmissionResponse(message.OldForm()), nil
+	}
+	entered := in.View.State.Values
+	drink := message.OneLine(entered[message.BlockDrink][message.BlockDrink].Value)
+	if problem := drinkProblem(drink); problem != "" {
+		return drinkError(problem), nil
+	}
+	remember := len(entered[message.BlockRemember][message.BlockRemember].SelectedOptions) > 0
+	from := click{
+		id:     derive("order", in.View.ID, in.User.ID, drink, strconv.FormatBool(remember)),
+		userID: in.User.ID, channelID: about.ChannelID,
+	}
+	said := s.send(from.context(ctx), from, message.ActionOrder, about.RunID, &commandv1.Command{
+		What: &commandv1.Command_PlaceOrder{PlaceOrder: &commandv1.PlaceOrder{
+			RunId: about.RunID, Drink: drink, Quantity: 1, RememberAsUsual: remember,
+		}},
+	})
+	if said.Text != "" { // the form stays open, so what was typed is not lost
+		return drinkError(said.Text), nil
+	}
+	return nil, nil
+}
+
+func drinkProblem(drink string) string {
+	switch n := utf8.RuneCountInString(drink); {
+	case n == 0:
+		return "Please say what you drink."
+	case n > MaxDrink:
+		return fmt.Sprintf("That is %d characters, %d is the most.", n, MaxDrink)
+	default:
+		return ""
+	}
+}
+
+func drinkError(problem string) any {
+	return slack.NewErrorsViewSubmissionResponse(map[string]string{message.BlockDrink: problem})
+}

@@ -1,0 +1,140 @@
+package events_test
+
+import (
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	fairnessv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/fairness/v1"
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/events"
+)
+
+func TestAChoiceAssignsTheRunner(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	k.do(closeRun("ana", id))
+	k.now = noon.Add(time.Minute)
+	choice := chosen(id, 1, "ben")
+	all, err := k.answer(choice)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.NotNil(t, all[0].GetRunnerAssigned())
+	require.Equal(t, runv1.RunStatus_RUN_STATUS_CLOSED, all[0].Run.Status)
+	require.True(t, proto.Equal(&runv1.Assignment{
+		AssignmentNo: 1, State: runv1.AssignmentState_ASSIGNMENT_STATE_ASSIGNED, RunnerId: "ben",
+		AssignedAt: timestamppb.New(k.now), Explanation: choice.GetRunnerChosen().Explanation,
+	}, all[0].Run.Assignment), "%v", all[0].Run.Assignment)
+	require.Equal(t, "corr-answer", all[0].CorrelationId)
+
+	again, err := k.answer(chosen(id, 1, "ben"))
+	require.NoError(t, err)
+	require.Empty(t, again, "the run has moved on")
+	late, err := k.answer(nobody(id, 1))
+	require.NoError(t, err)
+	require.Empty(t, late)
+
+	// What is read again is the same.
+	refused := k.do(closeRun("ana", id))
+	require.True(t, proto.Equal(all[0].Run, refused[0].Run), "%v", refused[0].Run)
+}
+
+func TestNobodyLeftClosesWithoutRunner(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	k.do(closeRun("ana", id))
+	all, err := k.answer(nobody(id, 1))
+	require.NoError(t, err)
+	require.NotNil(t, all[0].GetRunnerWanted())
+	require.Equal(t, runv1.RunStatus_RUN_STATUS_CLOSED, all[0].Run.Status)
+	require.Equal(t, runv1.AssignmentState_ASSIGNMENT_STATE_WANTED, all[0].Run.Assignment.State)
+	require.Empty(t, k.do(startRun("ben", newID()))[0].GetCommandRejected(), "the channel is free")
+}
+
+func TestAnAnswerToSomethingElseChangesNothing(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	open, err := k.answer(chosen(id, 1, "ben"))
+	require.NoError(t, err)
+	require.Empty(t, open, "nobody asked")
+	k.do(closeRun("ana", id))
+
+	other := chosen(id, 2, "ben")
+	old := chosen(id, 1, "ben")
+	old.Epoch = 0
+	unknown := chosen(newID(), 1, "ben")
+	for name, e := range map[string]*fairnessv1.FairnessEvent{"another number": other, "another epoch": old, "another run": unknown} {
+		all, err := k.answer(e)
+		require.NoError(t, err, name)
+		require.Empty(t, all, name)
+	}
+}
+
+func TestAnImpossibleChoiceIsAnError(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	k.do(closeRun("ana", id))
+	_, err := k.answer(chosen(id, 1, "someone else"))
+	require.ErrorContains(t, err, "has no order")
+	_, err = k.answer(chosen(id, 1, ""))
+	require.ErrorContains(t, err, "without a runner")
+	_, err = k.answer(chosen("7", 1, "ben"))
+	require.ErrorContains(t, err, "run id")
+}
+
+func TestOverdueAnswersAreChased(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	closed := k.do(closeRun("ana", id))
+	overdue := events.NewOverdue(k.Recorder, k.db, k.tel.Tracer)
+	chase := func(after time.Duration) []*runv1.RunEvent {
+		k.now = noon.Add(after)
+		_, err := overdue.Chase(t.Context())
+		require.NoError(t, err)
+		return k.taken()
+	}
+	require.Empty(t, chase(29*time.Second))
+	all := chase(30 * time.Second)
+	require.Len(t, all, 1)
+	require.Equal(t, runv1.RequestReason_REQUEST_REASON_NO_ANSWER, all[0].GetRunnerRequested().Reason)
+	require.EqualValues(t, 1, all[0].Run.Assignment.AssignmentNo)
+	require.Equal(t, closed[0].Run.Version+1, all[0].Run.Version)
+	require.NotEmpty(t, all[0].CorrelationId)
+	require.Empty(t, chase(59*time.Second))
+	require.Len(t, chase(60*time.Second), 1)
+
+	all = chase(5 * time.Minute)
+	require.NotNil(t, all[0].GetRunnerWanted())
+	require.Equal(t, runv1.RunStatus_RUN_STATUS_CLOSED, all[0].Run.Status)
+	require.Empty(t, chase(time.Hour))
+	late, err := k.answer(chosen(id, 1, "ben"))
+	require.NoError(t, err)
+	require.Empty(t, late, "at most one outcome")
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	k.do(closeRun("ana", id))
+	k.now = noon.Add(90 * time.Second)
+	_, err := k.answer(chosen(id, 1, "ben"))
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	k.tel.MetricsHandler.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`coffeebuddy_runs_total{status="open"} 1`, `coffeebuddy_runs_total{status="closing"} 1`, `coffeebuddy_runs_total{status="closed"} 1`,
+		`coffeebuddy_run_duration_seconds_sum{status="closed"} 90`,
+	} {
+		require.Contains(t, w.Body.String(), line)
+	}
+}
