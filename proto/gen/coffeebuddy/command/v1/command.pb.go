@@ -40,7 +40,8 @@ type Command struct {
 	// Empty for a personal command.
 	ChannelId string `protobuf:"bytes,4,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
 	// Who asks, and what the edge knows of them. Absent: the product itself (timers, operators).
-	Actor    *Actor                 `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	Actor *Actor `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	// When the edge took the request in; times relative to "now" count from here.
 	IssuedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
 	// After this instant the command is refused with a word to its author. Absent: never expires.
 	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
@@ -490,8 +491,9 @@ func (*Command_Resync) isCommand_What() {}
 
 // Actor is the person who asks, with what the edge knows of them; runs decides what that allows.
 type Actor struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Opaque outside the edge.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Workspace admin or owner, by Slack or by COFFEEBUDDY_ADMIN_USER_IDS.
 	WorkspaceAdmin bool `protobuf:"varint,2,opt,name=workspace_admin,json=workspaceAdmin,proto3" json:"workspace_admin,omitempty"`
 	unknownFields  protoimpl.UnknownFields
@@ -609,7 +611,8 @@ func (x *StartRun) GetPlace() string {
 // PlaceOrder records what the actor drinks in this run, replacing their earlier order.
 type PlaceOrder struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	RunId string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Run it is about; a UUID.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// 1 to 280 Unicode characters after trimming.
 	Drink string `protobuf:"bytes,2,opt,name=drink,proto3" json:"drink,omitempty"`
 	// Cups, 1 to 9. 0 (absent) means 1.
@@ -680,8 +683,9 @@ func (x *PlaceOrder) GetRememberAsUsual() bool {
 
 // PlaceUsual orders the actor's usual drink of this channel.
 type PlaceUsual struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId         string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -725,8 +729,9 @@ func (x *PlaceUsual) GetRunId() string {
 
 // WithdrawOrder removes the actor's order.
 type WithdrawOrder struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId         string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -862,9 +867,12 @@ func (x *CancelRun) GetRunId() string {
 
 // MoveRun sets a new pickup time, if the pickup is still the one the click was based on.
 type MoveRun struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	PickupAt      *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=pickup_at,json=pickupAt,proto3" json:"pickup_at,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// The new pickup.
+	PickupAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=pickup_at,json=pickupAt,proto3" json:"pickup_at,omitempty"`
+	// The pickup that the person saw; with another one nothing changes.
 	IfPickupAt    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=if_pickup_at,json=ifPickupAt,proto3" json:"if_pickup_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -923,8 +931,9 @@ func (x *MoveRun) GetIfPickupAt() *timestamppb.Timestamp {
 
 // Volunteer puts the actor forward to run this run.
 type Volunteer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId         string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -968,8 +977,9 @@ func (x *Volunteer) GetRunId() string {
 
 // StopVolunteering takes that back.
 type StopVolunteering struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId         string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1014,7 +1024,8 @@ func (x *StopVolunteering) GetRunId() string {
 // AcceptAssignment: the runner is on the way.
 type AcceptAssignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	RunId string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Run it is about; a UUID.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// The assignment the button was made for; with another number nothing changes.
 	AssignmentNo  uint32 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1067,9 +1078,11 @@ func (x *AcceptAssignment) GetAssignmentNo() uint32 {
 
 // DeclineAssignment: the runner can't go; the next fair runner is chosen.
 type DeclineAssignment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	AssignmentNo  uint32                 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// The assignment it is about; with another number nothing changes.
+	AssignmentNo  uint32 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1120,9 +1133,11 @@ func (x *DeclineAssignment) GetAssignmentNo() uint32 {
 
 // TakeOver makes the actor the runner of a closed run: at once when a runner is wanted, else once the present runner confirms.
 type TakeOver struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	RunId        string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	AssignmentNo uint32                 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// The assignment it is about; with another number nothing changes.
+	AssignmentNo uint32 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
 	// The person who offered, when the present runner confirms. Empty: the actor offers.
 	ConfirmedUserId string `protobuf:"bytes,3,opt,name=confirmed_user_id,json=confirmedUserId,proto3" json:"confirmed_user_id,omitempty"`
 	unknownFields   protoimpl.UnknownFields
@@ -1182,9 +1197,11 @@ func (x *TakeOver) GetConfirmedUserId() string {
 
 // AnnounceArrival: the coffee is here.
 type AnnounceArrival struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
-	AssignmentNo  uint32                 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run it is about; a UUID.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// The assignment it is about; with another number nothing changes.
+	AssignmentNo  uint32 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1236,7 +1253,8 @@ func (x *AnnounceArrival) GetAssignmentNo() uint32 {
 // AbandonRun ends a run whose card could not be shown to anyone.
 type AbandonRun struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	RunId string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Run it is about; a UUID.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// Machine-readable cause, for logs and the event ("not_in_channel").
 	Cause         string `protobuf:"bytes,2,opt,name=cause,proto3" json:"cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1381,9 +1399,11 @@ func (*ClearUsual) Descriptor() ([]byte, []int) {
 
 // ChangeSettings replaces the channel's settings if they are still at if_version.
 type ChangeSettings struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Settings      *v1.ChannelSettings    `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
-	IfVersion     uint64                 `protobuf:"varint,2,opt,name=if_version,json=ifVersion,proto3" json:"if_version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of them; version is ignored.
+	Settings *v1.ChannelSettings `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// The version that the person saw; with another one it is refused. 0: the defaults.
+	IfVersion     uint64 `protobuf:"varint,2,opt,name=if_version,json=ifVersion,proto3" json:"if_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1434,8 +1454,9 @@ func (x *ChangeSettings) GetIfVersion() uint64 {
 
 // ChangePersonalSettings replaces the actor's own settings.
 type ChangePersonalSettings struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Settings      *v1.PersonalSettings   `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of them; version is ignored.
+	Settings      *v1.PersonalSettings `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1516,8 +1537,9 @@ func (*ResetChannel) Descriptor() ([]byte, []int) {
 
 // ErasePerson purges a person's data in every service.
 type ErasePerson struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose data; not necessarily the actor's.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

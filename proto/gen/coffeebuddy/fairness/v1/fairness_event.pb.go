@@ -30,13 +30,17 @@ const (
 type FairnessEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7; also the record's ce_id.
-	Id          string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The installation's workspace; opaque outside the edge.
 	WorkspaceId string `protobuf:"bytes,2,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"`
-	ChannelId   string `protobuf:"bytes,3,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+	// Opaque outside the edge.
+	ChannelId string `protobuf:"bytes,3,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
 	// Generation of the channel's data, as in RunEvent.
-	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	CorrelationId string                 `protobuf:"bytes,5,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
-	OccurredAt    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
+	Epoch uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Of the command or timer that led here.
+	CorrelationId string `protobuf:"bytes,5,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
+	// When it was decided, by the clock of the service that did.
+	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
 	// Run it is about. Empty: none.
 	RunId string `protobuf:"bytes,7,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// Assignment it answers. 0: none.
@@ -211,9 +215,11 @@ func (*FairnessEvent_ChannelPurged) isFairnessEvent_What() {}
 
 // RunnerChosen: who runs, and why.
 type RunnerChosen struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunnerId      string                 `protobuf:"bytes,1,opt,name=runner_id,json=runnerId,proto3" json:"runner_id,omitempty"`
-	Explanation   *v1.Explanation        `protobuf:"bytes,2,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	RunnerId string `protobuf:"bytes,1,opt,name=runner_id,json=runnerId,proto3" json:"runner_id,omitempty"`
+	// Always present.
+	Explanation   *v1.Explanation `protobuf:"bytes,2,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -356,8 +362,9 @@ func (x *StandingsChanged) GetStandings() []*v1.Candidate {
 
 // ChannelPurged: fairness has deleted its rows of lower epochs.
 type ChannelPurged struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Counts        *v1.PurgeCounts        `protobuf:"bytes,1,opt,name=counts,proto3" json:"counts,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was deleted.
+	Counts        *v1.PurgeCounts `protobuf:"bytes,1,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -30,9 +30,11 @@ const (
 type ReminderEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7; also the record's ce_id.
-	Id          string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The installation's workspace; opaque outside the edge.
 	WorkspaceId string `protobuf:"bytes,2,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"`
-	ChannelId   string `protobuf:"bytes,3,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+	// Opaque outside the edge.
+	ChannelId string `protobuf:"bytes,3,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
 	// Generation of the channel's data, as in RunEvent.
 	Epoch uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// Of the command that armed the timer.
@@ -213,9 +215,11 @@ func (*ReminderEvent_ChannelPurged) isReminderEvent_What() {}
 
 // RunnerReminderDue: remind the runner of the snapshot's assignment.
 type RunnerReminderDue struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RunnerId      string                 `protobuf:"bytes,1,opt,name=runner_id,json=runnerId,proto3" json:"runner_id,omitempty"`
-	AssignmentNo  uint32                 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	RunnerId string `protobuf:"bytes,1,opt,name=runner_id,json=runnerId,proto3" json:"runner_id,omitempty"`
+	// The assignment it is about; with another number nothing changes.
+	AssignmentNo  uint32 `protobuf:"varint,2,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -340,8 +344,9 @@ func (*DeadlineReached) Descriptor() ([]byte, []int) {
 
 // ChannelPurged: reminder has deleted its rows of lower epochs.
 type ChannelPurged struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Counts        *v1.PurgeCounts        `protobuf:"bytes,1,opt,name=counts,proto3" json:"counts,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was deleted.
+	Counts        *v1.PurgeCounts `protobuf:"bytes,1,opt,name=counts,proto3" json:"counts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -339,15 +339,21 @@ func (FairnessPolicy) EnumDescriptor() ([]byte, []int) {
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7.
-	Id          string    `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	WorkspaceId string    `protobuf:"bytes,2,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"`
-	ChannelId   string    `protobuf:"bytes,3,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
-	Status      RunStatus `protobuf:"varint,4,opt,name=status,proto3,enum=coffeebuddy.run.v1.RunStatus" json:"status,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The installation's workspace; opaque outside the edge.
+	WorkspaceId string `protobuf:"bytes,2,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"`
+	// Opaque outside the edge.
+	ChannelId string `protobuf:"bytes,3,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
+	// Where it stands; never goes back.
+	Status RunStatus `protobuf:"varint,4,opt,name=status,proto3,enum=coffeebuddy.run.v1.RunStatus" json:"status,omitempty"`
 	// Rises by at least one with every change of this run. State is applied only if the version is newer.
-	Version     uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
-	InitiatorId string                 `protobuf:"bytes,6,opt,name=initiator_id,json=initiatorId,proto3" json:"initiator_id,omitempty"`
-	StartedAt   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	PickupAt    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=pickup_at,json=pickupAt,proto3" json:"pickup_at,omitempty"`
+	Version uint64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	// Who started it.
+	InitiatorId string `protobuf:"bytes,6,opt,name=initiator_id,json=initiatorId,proto3" json:"initiator_id,omitempty"`
+	// When it was opened.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// When the coffee is to be fetched; always after started_at and at most 24 h later.
+	PickupAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=pickup_at,json=pickupAt,proto3" json:"pickup_at,omitempty"`
 	// When it closes by itself. Absent: only by hand.
 	ClosesAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=closes_at,json=closesAt,proto3" json:"closes_at,omitempty"`
 	// When it was closed, cancelled or failed. Absent: not ended.
@@ -512,8 +518,9 @@ func (x *Run) GetEndReason() EndReason {
 
 // Order is one person's active order in a run.
 type Order struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// As typed, trimmed, 1 to 280 Unicode characters. User text: escape it, never log it.
 	Drink string `protobuf:"bytes,2,opt,name=drink,proto3" json:"drink,omitempty"`
 	// Cups, 1 to 9.
@@ -595,8 +602,9 @@ func (x *Order) GetChangedAt() *timestamppb.Timestamp {
 type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 is the first.
-	AssignmentNo uint32          `protobuf:"varint,1,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
-	State        AssignmentState `protobuf:"varint,2,opt,name=state,proto3,enum=coffeebuddy.run.v1.AssignmentState" json:"state,omitempty"`
+	AssignmentNo uint32 `protobuf:"varint,1,opt,name=assignment_no,json=assignmentNo,proto3" json:"assignment_no,omitempty"`
+	// Where it stands.
+	State AssignmentState `protobuf:"varint,2,opt,name=state,proto3,enum=coffeebuddy.run.v1.AssignmentState" json:"state,omitempty"`
 	// Empty while choosing and when nobody is left.
 	RunnerId string `protobuf:"bytes,3,opt,name=runner_id,json=runnerId,proto3" json:"runner_id,omitempty"`
 	// When this number's runner was assigned. Absent while choosing.
@@ -695,7 +703,8 @@ type Explanation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Policy that decided, as named in ChannelSettings.
 	Policy FairnessPolicy `protobuf:"varint,1,opt,name=policy,proto3,enum=coffeebuddy.run.v1.FairnessPolicy" json:"policy,omitempty"`
-	Rule   Rule           `protobuf:"varint,2,opt,name=rule,proto3,enum=coffeebuddy.run.v1.Rule" json:"rule,omitempty"`
+	// What decided.
+	Rule Rule `protobuf:"varint,2,opt,name=rule,proto3,enum=coffeebuddy.run.v1.Rule" json:"rule,omitempty"`
 	// The runner's balance before this run was booked, in millionths of a run. Negative: owes runs.
 	BalanceMicros int64 `protobuf:"zigzag64,3,opt,name=balance_micros,json=balanceMicros,proto3" json:"balance_micros,omitempty"`
 	// Cups the runner drank in the retained history.
@@ -827,12 +836,15 @@ func (x *Explanation) GetRanking() []*Candidate {
 
 // Candidate is one line of the ledger behind a choice.
 type Candidate struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Cups   uint32                 `protobuf:"varint,2,opt,name=cups,proto3" json:"cups,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Cups drunk in the retained history.
+	Cups uint32 `protobuf:"varint,2,opt,name=cups,proto3" json:"cups,omitempty"`
 	// Millionths of a run.
-	OwedMicros int64  `protobuf:"zigzag64,3,opt,name=owed_micros,json=owedMicros,proto3" json:"owed_micros,omitempty"`
-	Served     uint32 `protobuf:"varint,4,opt,name=served,proto3" json:"served,omitempty"`
+	OwedMicros int64 `protobuf:"zigzag64,3,opt,name=owed_micros,json=owedMicros,proto3" json:"owed_micros,omitempty"`
+	// Runs served in the retained history.
+	Served uint32 `protobuf:"varint,4,opt,name=served,proto3" json:"served,omitempty"`
 	// served − owed, in millionths of a run.
 	BalanceMicros int64 `protobuf:"zigzag64,5,opt,name=balance_micros,json=balanceMicros,proto3" json:"balance_micros,omitempty"`
 	// Absent: never.
@@ -917,19 +929,23 @@ func (x *Candidate) GetLastServedAt() *timestamppb.Timestamp {
 type ChannelSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0: nobody ever changed them, these are the defaults.
-	Version   uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	Enabled   bool   `protobuf:"varint,2,opt,name=enabled,proto3" json:"enabled,omitempty"`
-	Reminders bool   `protobuf:"varint,3,opt,name=reminders,proto3" json:"reminders,omitempty"`
+	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Whether runs can be started here.
+	Enabled bool `protobuf:"varint,2,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// Whether runners are reminded.
+	Reminders bool `protobuf:"varint,3,opt,name=reminders,proto3" json:"reminders,omitempty"`
 	// Minutes before pickup, 1 to 60.
 	ReminderOffsetMinutes uint32 `protobuf:"varint,4,opt,name=reminder_offset_minutes,json=reminderOffsetMinutes,proto3" json:"reminder_offset_minutes,omitempty"`
-	LastCall              bool   `protobuf:"varint,5,opt,name=last_call,json=lastCall,proto3" json:"last_call,omitempty"`
+	// Whether the channel hears a last call.
+	LastCall bool `protobuf:"varint,5,opt,name=last_call,json=lastCall,proto3" json:"last_call,omitempty"`
 	// Minutes before pickup, 1 to 30.
 	LastCallLeadMinutes uint32 `protobuf:"varint,6,opt,name=last_call_lead_minutes,json=lastCallLeadMinutes,proto3" json:"last_call_lead_minutes,omitempty"`
 	// Minutes before pickup, 0 to 60. 0: closed only by hand.
 	ClosingLeadMinutes uint32 `protobuf:"varint,7,opt,name=closing_lead_minutes,json=closingLeadMinutes,proto3" json:"closing_lead_minutes,omitempty"`
 	// Pickup when no time is given: minutes after the start, 5 to 180.
-	DefaultPickupMinutes uint32         `protobuf:"varint,8,opt,name=default_pickup_minutes,json=defaultPickupMinutes,proto3" json:"default_pickup_minutes,omitempty"`
-	Policy               FairnessPolicy `protobuf:"varint,9,opt,name=policy,proto3,enum=coffeebuddy.run.v1.FairnessPolicy" json:"policy,omitempty"`
+	DefaultPickupMinutes uint32 `protobuf:"varint,8,opt,name=default_pickup_minutes,json=defaultPickupMinutes,proto3" json:"default_pickup_minutes,omitempty"`
+	// Which rule chooses; unspecified: fair share.
+	Policy FairnessPolicy `protobuf:"varint,9,opt,name=policy,proto3,enum=coffeebuddy.run.v1.FairnessPolicy" json:"policy,omitempty"`
 	// Runs, 1 to 50.
 	FairnessWindow uint32 `protobuf:"varint,10,opt,name=fairness_window,json=fairnessWindow,proto3" json:"fairness_window,omitempty"`
 	// Days, 30 to 365.
@@ -1120,8 +1136,9 @@ func (x *PersonalSettings) GetNamedInLastCalls() bool {
 
 // Usual is the drink a person ordered by one click in a channel.
 type Usual struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// As typed, trimmed, 1 to 280 Unicode characters.
 	Drink string `protobuf:"bytes,2,opt,name=drink,proto3" json:"drink,omitempty"`
 	// Cups, 1 to 9.

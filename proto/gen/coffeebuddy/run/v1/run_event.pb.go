@@ -188,19 +188,22 @@ func (RejectReason) EnumDescriptor() ([]byte, []int) {
 type RunEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// UUIDv7; also the record's ce_id.
-	Id          string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The installation's workspace; opaque outside the edge.
 	WorkspaceId string `protobuf:"bytes,2,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"`
 	// Empty for a personal event.
 	ChannelId string `protobuf:"bytes,3,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
 	// Generation of the channel's data; raised by a reset. A higher one is itself the trigger to purge, a lower one is ignored.
-	Epoch         uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Of the command or timer that led here.
 	CorrelationId string `protobuf:"bytes,5,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
 	// Command that caused it. Empty: a timer or an operator.
 	CommandId string `protobuf:"bytes,6,opt,name=command_id,json=commandId,proto3" json:"command_id,omitempty"`
 	// Person who caused it. Empty: the product itself.
 	ActorId string `protobuf:"bytes,7,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
 	// Copied from the command: where an answer to its author goes.
-	ReplyTo    string                 `protobuf:"bytes,8,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
+	ReplyTo string `protobuf:"bytes,8,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
+	// When it was decided, by the clock of the service that did.
 	OccurredAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=occurred_at,json=occurredAt,proto3" json:"occurred_at,omitempty"`
 	// The run as it is after this event. Absent: the event is about no run.
 	Run *Run `protobuf:"bytes,10,opt,name=run,proto3" json:"run,omitempty"`
@@ -772,8 +775,9 @@ func (*RunStarted) Descriptor() ([]byte, []int) {
 
 // OrderPlaced: someone ordered, or changed their order.
 type OrderPlaced struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// It was their usual, placed by one click: answer them with what was ordered.
 	Usual         bool `protobuf:"varint,2,opt,name=usual,proto3" json:"usual,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -826,8 +830,9 @@ func (x *OrderPlaced) GetUsual() bool {
 
 // OrderWithdrawn: someone took their order back.
 type OrderWithdrawn struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -871,7 +876,8 @@ func (x *OrderWithdrawn) GetUserId() string {
 
 // RunMoved: pickup and closing time changed.
 type RunMoved struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pickup before; the new one is in the run.
 	PreviousPickupAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=previous_pickup_at,json=previousPickupAt,proto3" json:"previous_pickup_at,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -916,8 +922,9 @@ func (x *RunMoved) GetPreviousPickupAt() *timestamppb.Timestamp {
 
 // Volunteered: someone put themselves forward.
 type Volunteered struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -961,8 +968,9 @@ func (x *Volunteered) GetUserId() string {
 
 // StoppedVolunteering: someone took that back.
 type StoppedVolunteering struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1052,8 +1060,9 @@ func (x *RunClosed) GetByDeadline() bool {
 
 // RunnerRequested: a runner is to be chosen again (declined, or no answer yet) for the snapshot's assignment_no.
 type RunnerRequested struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Reason RequestReason          `protobuf:"varint,1,opt,name=reason,proto3,enum=coffeebuddy.run.v1.RequestReason" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Machine-readable; the edge puts it into words.
+	Reason RequestReason `protobuf:"varint,1,opt,name=reason,proto3,enum=coffeebuddy.run.v1.RequestReason" json:"reason,omitempty"`
 	// Who declined. Empty otherwise.
 	DeclinedById  string `protobuf:"bytes,2,opt,name=declined_by_id,json=declinedById,proto3" json:"declined_by_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1217,8 +1226,9 @@ func (*RunnerAccepted) Descriptor() ([]byte, []int) {
 
 // TakeOverOffered: someone offers to run instead.
 type TakeOverOffered struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1419,8 +1429,9 @@ func (x *LastCall) GetMissingIds() []string {
 
 // UsualSaved: a person's usual of this channel is now this.
 type UsualSaved struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Usual         *Usual                 `protobuf:"bytes,1,opt,name=usual,proto3" json:"usual,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The whole of it.
+	Usual         *Usual `protobuf:"bytes,1,opt,name=usual,proto3" json:"usual,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1464,8 +1475,9 @@ func (x *UsualSaved) GetUsual() *Usual {
 
 // UsualCleared: a person has no usual in this channel any more.
 type UsualCleared struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1509,8 +1521,9 @@ func (x *UsualCleared) GetUserId() string {
 
 // SettingsChanged: the envelope's settings are new.
 type SettingsChanged struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Previous      *ChannelSettings       `protobuf:"bytes,1,opt,name=previous,proto3" json:"previous,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As they were before.
+	Previous      *ChannelSettings `protobuf:"bytes,1,opt,name=previous,proto3" json:"previous,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1554,9 +1567,11 @@ func (x *SettingsChanged) GetPrevious() *ChannelSettings {
 
 // PersonalSettingsChanged: a person's own settings are new.
 type PersonalSettingsChanged struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Settings      *PersonalSettings      `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who; opaque outside the edge.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// As they are now.
+	Settings      *PersonalSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
