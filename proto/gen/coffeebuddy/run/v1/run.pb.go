@@ -713,7 +713,7 @@ type Explanation struct {
 	Served uint32 `protobuf:"varint,5,opt,name=served,proto3" json:"served,omitempty"`
 	// Start of the retained history for this person. Absent: no history.
 	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
-	// Closed runs of the channel since the runner last served. Absent: never served.
+	// Closed runs of the channel since the runner last served others, at most 50 (the largest window). Absent: never did.
 	RunsSinceServed *uint32 `protobuf:"varint,7,opt,name=runs_since_served,json=runsSinceServed,proto3,oneof" json:"runs_since_served,omitempty"`
 	// Fairness window in runs, as it was.
 	Window uint32 `protobuf:"varint,8,opt,name=window,proto3" json:"window,omitempty"`
