@@ -18,7 +18,7 @@ type Message struct {
 	Key   string // orders: messages with the same key are delivered in the order they were published in
 
 	ID      string // ce_id, unique among Source's messages
-	Type    string // ce_type: which of the topic's messages this is, such as "run.OrderPlaced"
+	Type    string // ce_type: which of the topic's messages this is, such as coffeebuddy.run.v1.OrderPlaced
 	Source  string // ce_source: who published it; "" becomes the client's own
 	Subject string // ce_subject, may be empty
 

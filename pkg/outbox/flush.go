@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -138,7 +137,7 @@ func read(rows pgx.Rows) (p pending, err error) {
 		if err := rows.Scan(&id, &m.Topic, &m.Key, &m.ID, &m.Type, &m.Subject, &m.Value, &headers, &m.Time); err != nil {
 			return p, fmt.Errorf("outbox row: %w", err)
 		}
-		if err := json.Unmarshal(headers, &m.Headers); err != nil {
+		if err := decode(headers, &m); err != nil {
 			return p, fmt.Errorf("outbox row %d: headers: %w", id, err)
 		}
 		p.ids, p.msgs = append(p.ids, id), append(p.msgs, m)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -63,8 +64,8 @@ func New(db *postgres.DB, schema string, pub Publisher, tel *telemetry.Telemetry
 }
 
 // Add stores msgs in tx with one statement, which travels with its COMMIT; they have the trace context and correlation
-// id of ctx unless they bring their own, and their Source and Time are the publisher's and the row's. After the commit
-// everything pending for their keys is published. Per key, the caller's transaction holds a lock that orders all writers.
+// id of ctx unless they bring their own, and a message without a Time has its row's. After the commit everything pending
+// for their keys is published. Per key, the caller's transaction holds a lock that orders all writers.
 func (o *Outbox) Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -80,7 +81,7 @@ func (o *Outbox) Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) 
 		if inherited == nil {
 			inherited = inherit(ctx)
 		}
-		encoded, err := encode(inherited, m.Headers)
+		encoded, err := encode(inherited, m)
 		if err != nil {
 			return fmt.Errorf("outbox: headers of %s: %w", m.Type, err)
 		}
@@ -103,17 +104,39 @@ func inherit(ctx context.Context) map[string]string {
 	return headers
 }
 
-func encode(inherited, own map[string]string) (string, error) {
-	all := inherited
-	if len(own) > 0 {
-		all = make(map[string]string, len(inherited)+len(own))
-		if own["traceparent"] == "" {
-			maps.Copy(all, inherited)
-		} else if id := inherited[bus.CorrelationHeader]; id != "" {
-			all[bus.CorrelationHeader] = id
-		}
-		maps.Copy(all, own)
+// What a message has beside its columns is kept among its headers.
+const (
+	timeHeader   = "ce_time"
+	sourceHeader = "ce_source"
+)
+
+func encode(inherited map[string]string, m *bus.Message) (string, error) {
+	all := make(map[string]string, len(inherited)+len(m.Headers)+2)
+	if m.Headers["traceparent"] == "" {
+		maps.Copy(all, inherited)
+	} else if id := inherited[bus.CorrelationHeader]; id != "" {
+		all[bus.CorrelationHeader] = id
+	}
+	maps.Copy(all, m.Headers)
+	if !m.Time.IsZero() {
+		all[timeHeader] = m.Time.UTC().Format(time.RFC3339Nano)
+	}
+	if m.Source != "" {
+		all[sourceHeader] = m.Source
 	}
 	text, err := json.Marshal(all)
 	return string(text), err
+}
+
+func decode(text []byte, m *bus.Message) error {
+	if err := json.Unmarshal(text, &m.Headers); err != nil {
+		return err
+	}
+	if at, ok := m.Headers[timeHeader]; ok {
+		m.Time, _ = time.Parse(time.RFC3339Nano, at)
+	}
+	m.Source = m.Headers[sourceHeader]
+	delete(m.Headers, timeHeader)
+	delete(m.Headers, sourceHeader)
+	return nil
 }

@@ -44,7 +44,8 @@ type Statement struct {
 }
 
 // InTx runs fn in one transaction (read committed) and retries it on serialization failure and deadlock, and when the
-// connection turns out to be dead before anything was committed; so fn has no side effect outside tx.
+// connection turns out to be dead before anything was committed; so fn has no side effect outside tx. fn must not keep
+// the server waiting for five seconds between two statements, which ends the transaction, nor use the pool for another one.
 // A panic in fn rolls back and goes on.
 func (db *DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	return db.InTxAfter(ctx, nil, fn)

@@ -4,13 +4,16 @@ go 1.26.0
 
 require (
 	github.com/coffeebuddy/coffeebuddy/pkg v0.0.0
+	github.com/coffeebuddy/coffeebuddy/pkg/slacksim v0.0.0 // test only
 	github.com/coffeebuddy/coffeebuddy/pkg/testkit v0.0.0
 	github.com/coffeebuddy/coffeebuddy/proto v0.0.0
 	github.com/jackc/pgx/v5 v5.12.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/metric v1.47.0
+	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
 	google.golang.org/protobuf v1.36.12
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -48,17 +51,14 @@ require (
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // indirect
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
-	go.opentelemetry.io/otel/sdk v1.47.0 // indirect
 	go.opentelemetry.io/otel/sdk/metric v1.47.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
-	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/grpc v1.83.2 // indirect
 	gorm.io/driver/postgres v1.6.3 // indirect
 	gorm.io/gorm v1.31.2 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
 )
 
 require (
@@ -83,8 +83,7 @@ require (
 replace (
 	github.com/coffeebuddy/coffeebuddy/migrations => ../../migrations
 	github.com/coffeebuddy/coffeebuddy/pkg => ../../pkg
+	github.com/coffeebuddy/coffeebuddy/pkg/slacksim => ../../pkg/slacksim
 	github.com/coffeebuddy/coffeebuddy/pkg/testkit => ../../pkg/testkit
 	github.com/coffeebuddy/coffeebuddy/proto => ../../proto
 )
-
-replace github.com/coffeebuddy/coffeebuddy/pkg/slacksim => ../../pkg/slacksim

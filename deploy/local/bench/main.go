@@ -84,6 +84,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer func() { r.print(os.Stdout, time.Since(began)) }() // as far as we came
 	for _, s := range steps {
 		if !wanted.MatchString(s.name) {
 			continue
@@ -93,6 +94,5 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	r.print(os.Stdout, time.Since(began))
 	return nil
 }

@@ -42,7 +42,9 @@ func (p *processes) now() (usage, error) {
 	u := usage{}
 	pids := map[string]int{"broker": p.broker, "bench": os.Getpid()}
 	for _, name := range stack.Services {
-		pids[name] = p.stack.PID(name)
+		if pid := p.stack.PID(name); pid != 0 { // else it is held
+			pids[name] = pid
+		}
 	}
 	for name, pid := range pids {
 		s, err := readStat(pid)

@@ -23,7 +23,7 @@ type slackDouble struct {
 	server *http.Server
 
 	calls   atomic.Int64 // chat.*
-	answers atomic.Int64 // to response_urls: refusals, of which there should be none
+	refused atomic.Int64 // clicks answered at their response_url, as it is done when a command cannot be handed over
 	lastTS  atomic.Int64
 
 	mu       sync.Mutex
@@ -59,7 +59,7 @@ func (s *slackDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := time.Now() // the call has arrived
 	method, isCall := strings.CutPrefix(r.URL.Path, "/api/")
 	if !isCall {
-		s.answers.Add(1)
+		s.refused.Add(1)
 		return
 	}
 	if err := r.ParseForm(); err != nil {

@@ -155,7 +155,7 @@ const settleLimit = time.Minute
 
 // settle waits until everything that was asked has been done and shown.
 func (w *world) settle(ctx context.Context) error {
-	if err := w.reach(ctx, applied, w.sent); err != nil {
+	if err := w.reach(ctx, applied, w.sent-w.slack.refused.Load()); err != nil {
 		return err
 	}
 	goal, err := w.number(ctx, changed)

@@ -173,6 +173,7 @@ func TestTheTraceOfAnEvent(t *testing.T) {
 	}))
 	ctx, click := f.tel.Tracer.Start(telemetry.WithCorrelation(t.Context(), "corr-1"), "click")
 	m := f.message("w/1", "test.Event", "")
+	m.Time, m.Source, m.Headers = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), "a-timer", map[string]string{"x-own": "kept"}
 	require.NoError(t, f.pool.InTx(ctx, func(tx *postgres.Tx) error { return box.Add(ctx, tx, m) }))
 	click.End()
 
@@ -192,7 +193,9 @@ func TestTheTraceOfAnEvent(t *testing.T) {
 	require.Equal(t, trace.SpanKindProducer, f.spans.Named(send)[0].SpanKind())
 	require.Equal(t, trace.SpanKindConsumer, f.spans.Named(process)[0].SpanKind())
 	require.Equal(t, f.spans.Named(process)[0].SpanContext().SpanID(), handled.SpanID())
-	require.Equal(t, "corr-1", header(f.read(f.Topic, 1)[0], "correlation-id"))
+	for key, value := range map[string]string{"correlation-id": "corr-1", "ce_time": "2026-03-04T05:06:07Z", "ce_source": "a-timer", "x-own": "kept"} {
+		require.Equal(t, value, header(f.read(f.Topic, 1)[0], key), key)
+	}
 }
 
 func TestMetrics(t *testing.T) {

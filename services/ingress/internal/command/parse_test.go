@@ -254,8 +254,7 @@ func FuzzParse(f *testing.F) {
 		}
 		require.LessOrEqual(t, len([]rune(start.Place)), command.MaxPlace)
 		pickup, err := start.When.At(now, time.UTC)
-		var past *command.PastError
-		if errors.As(err, &past) {
+		if past, ok := errors.AsType[*command.PastError](err); ok {
 			pickup, err = past.Next, nil
 		}
 		if err != nil {

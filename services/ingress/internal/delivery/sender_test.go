@@ -592,13 +592,13 @@ func TestOldDeliveriesAreForgotten(t *testing.T) {
 
 func TestAMessageThatCannotBeRenderedStopsNoOther(t *testing.T) {
 	w := newWorld(t)
-	run := newRun(coffee)
-	started := run.started()
-	panicking := delivery.Of(started, delivery.Cause{})[0]
-	panicking.Kind, panicking.Key, panicking.UserID, panicking.Event, panicking.Version = delivery.Answer, "answer/1", ana, started, 0 // answers nothing
-	require.NoError(t, w.store().Record(t.Context(), panicking))
 	r := w.start(w.store())
-	r.hear(started)
+	broken, fine := newRun(coffee), newRun(coffee)
+	broken.InitiatorId = unspeakable
+	r.hear(broken.started(), fine.started())
 	w.settled()
-	require.Equal(t, map[string]string{"answer/1": "failed", cardKey(run): "sent"}, w.states())
+	states := w.states()
+	require.Equal(t, "sent", states[cardKey(fine)])
+	require.Equal(t, "failed", states[cardKey(broken)])
+	require.Len(t, w.published.all(), 1, "the run that nobody can see ends")
 }

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +33,8 @@ const (
 	tea    = "C0TEA"
 	ana    = "U0ANA"
 	ben    = "U0BEN"
+
+	unspeakable = "U0NONAME" // whoever tries to name them panics
 )
 
 // world is everything sending needs: a database, a Slack, and whoever hears of commands.
@@ -170,7 +173,10 @@ func (w *world) eventually(condition func() bool, what string) {
 // names are the people everyone knows.
 type names struct{}
 
-func (names) Names(context.Context, string, []string) func(string) string {
+func (names) Names(_ context.Context, _ string, userIDs []string) func(string) string {
+	if slices.Contains(userIDs, unspeakable) {
+		panic("private")
+	}
 	return func(userID string) string { return map[string]string{ana: "Ana", ben: "Ben"}[userID] }
 }
 

@@ -93,14 +93,14 @@ func TestTheRunnerGetsEveryOrder(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	t.Parallel()
-	never, longAgo := (*uint32)(nil), ptr(uint32(9))
+	never, longAgo := (*uint32)(nil), new(uint32(9))
 	for want, e := range map[string]*runv1.Explanation{
 		"Ben owes 1.4 runs and did not run in the last 5.":                 {Rule: runv1.Rule_RULE_RESTED_DEBTOR, BalanceMicros: -1_400_000, RunsSinceServed: longAgo, Window: 5},
 		"Ben owes 1 run and has not run yet.":                              {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -1_020_000, RunsSinceServed: never, Cups: 4},
-		"Ben owes 0.1 runs.":                                               {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -60_000, RunsSinceServed: ptr(uint32(1)), Window: 5},
+		"Ben owes 0.1 runs.":                                               {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -60_000, RunsSinceServed: new(uint32(1)), Window: 5},
 		"Ben is even, the others are ahead.":                               {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 40_000, RunsSinceServed: never},
-		"Ben is 1 run ahead, the others more.":                             {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 1_000_000, RunsSinceServed: ptr(uint32(0))},
-		"Ben is 2.5 runs ahead, the others more.":                          {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 2_500_000, RunsSinceServed: ptr(uint32(0))},
+		"Ben is 1 run ahead, the others more.":                             {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 1_000_000, RunsSinceServed: new(uint32(0))},
+		"Ben is 2.5 runs ahead, the others more.":                          {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 2_500_000, RunsSinceServed: new(uint32(0))},
 		"Ben was the only one who could go.":                               {Rule: runv1.Rule_RULE_ONLY_CANDIDATE, RunnerUpId: "U0CEM"},
 		"Ben volunteered. Thank you!":                                      {Rule: runv1.Rule_RULE_ONLY_VOLUNTEER},
 		"Ben said “I'll go”. Thank you!":                                   {Rule: runv1.Rule_RULE_TOOK_OVER},

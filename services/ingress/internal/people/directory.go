@@ -17,8 +17,8 @@ const (
 	again       = 30 * time.Second // after Slack did not answer
 	askLimit    = 1500 * time.Millisecond
 	namesLimit  = 2 * time.Second // for all that one message needs
-	namesAsked  = 20              // most people looked up in Slack for one message; the others have their turn with the next
-	atOnce      = 5
+	namesAsked  = 300             // most people looked up in Slack for one message: as many as a run has orders
+	atOnce      = 16
 	mostEntries = 50_000
 )
 

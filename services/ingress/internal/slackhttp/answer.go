@@ -58,8 +58,7 @@ func (s *Server) refuse(err error, c echo.Context) {
 		return
 	}
 	ctx := c.Request().Context()
-	var refused *echo.HTTPError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*echo.HTTPError](err); ok {
 		_ = c.JSON(refused.Code, map[string]string{"error": http.StatusText(refused.Code), "ref": telemetry.Ref(ctx)})
 		return
 	}

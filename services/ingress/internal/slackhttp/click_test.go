@@ -130,6 +130,11 @@ func TestRepeats(t *testing.T) {
 	w.submits(order("U0BEN", "Flat white", true))
 	w.submits(order("U0BEN", "Flat white", false))
 	different("a form submitted with something else")
+	another := order("U0BEN", "Flat white", true)
+	another["view"].(map[string]any)["id"] = "V0NEXT"
+	w.submits(order("U0BEN", "Flat white", true))
+	w.submits(another)
+	different("the same drink ordered again, in another form")
 }
 
 func TestOrderButtonOpensTheForm(t *testing.T) {

@@ -31,8 +31,7 @@ func (s *Server) command(ctx context.Context, body []byte) (any, error) {
 
 func (s *Server) obey(ctx context.Context, from click, form url.Values) message.Message {
 	parsed, err := command.Parse(message.OneLine(unescaped.Replace(form.Get("text"))))
-	var usage *command.UsageError
-	if errors.As(err, &usage) {
+	if usage, ok := errors.AsType[*command.UsageError](err); ok {
 		return message.Usage(usage.Problem, usage.Examples...)
 	}
 	switch cmd := parsed.(type) {
@@ -63,10 +62,10 @@ func (s *Server) startTyped(ctx context.Context, from click, cmd command.Start) 
 		zone = s.person(ctx, from.userID).Zone
 	}
 	pickup, err := cmd.When.At(s.Now(), zone)
-	var past *command.PastError
-	switch {
-	case errors.As(err, &past):
+	if past, ok := errors.AsType[*command.PastError](err); ok {
 		return message.PastTime(past.Typed, past.Label, past.Next, cmd.Place)
+	}
+	switch {
 	case errors.Is(err, command.ErrNoZone):
 		return message.ZoneUnknown()
 	case err != nil:

@@ -21,8 +21,18 @@ func FuzzSignature(f *testing.F) {
 	body := coffeeForm("help", nil)
 	good, stamp := slacksim.Sign(secret, w.now, body), strconv.FormatInt(w.now.Unix(), 10)
 	for _, seed := range [][2]string{
-		{good, stamp}, {strings.ToUpper(good), stamp}, {good[3:], stamp}, {good + "00", stamp}, {good, " " + stamp}, {good, "+" + stamp},
-		{"", ""}, {"v0=", "0"}, {"v0=zz", "9223372036854775808"}, {good, "-1"}, {good, "1e9"}, {"v0=" + good, stamp},
+		{good, stamp},
+		{strings.ToUpper(good), stamp},
+		{good[3:], stamp},
+		{good + "00", stamp},
+		{good, " " + stamp},
+		{good, "+" + stamp},
+		{"", ""},
+		{"v0=", "0"},
+		{"v0=zz", "9223372036854775808"},
+		{good, "-1"},
+		{good, "1e9"},
+		{"v0=" + good, stamp},
 	} {
 		f.Add(seed[0], seed[1])
 	}

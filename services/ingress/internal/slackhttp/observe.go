@@ -69,15 +69,13 @@ func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
 
 // resultOf is ok, refused (theirs) or error (ours, though people get a friendly 200).
 func resultOf(err error) string {
-	var refused *echo.HTTPError
-	switch {
-	case err == nil:
+	if err == nil {
 		return "ok"
-	case errors.As(err, &refused):
-		return "refused"
-	default:
-		return "error"
 	}
+	if _, refused := errors.AsType[*echo.HTTPError](err); refused {
+		return "refused"
+	}
+	return "error"
 }
 
 var correlationForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)

@@ -63,9 +63,8 @@ func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
 	if in.View.ID == "" {
 		return nil, errBad
 	}
-	var about message.OrderContext
-	if in.View.CallbackID != message.CallbackOrder || json.Unmarshal([]byte(in.View.PrivateMetadata), &about) != nil ||
-		uuid.Validate(about.RunID) != nil || about.ChannelID == "" {
+	about, known := orderOf(in.View)
+	if !known {
 		return slack.NewUpdateViewSubmissionResponse(message.OldForm()), nil
 	}
 	entered := in.View.State.Values
@@ -87,6 +86,12 @@ func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
 		return drinkError(said.Text), nil
 	}
 	return nil, nil
+}
+
+// orderOf is what an order form is about. False: it is another form, or from another version.
+func orderOf(form view) (about message.OrderContext, known bool) {
+	err := json.Unmarshal([]byte(form.PrivateMetadata), &about)
+	return about, form.CallbackID == message.CallbackOrder && err == nil && uuid.Validate(about.RunID) == nil && about.ChannelID != ""
 }
 
 func drinkProblem(drink string) string {

@@ -28,10 +28,10 @@ func (s *Server) read(w http.ResponseWriter, req *http.Request) ([]byte, error) 
 		body.Grow(int(req.ContentLength) + bytes.MinRead)
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, req.Body, MaxBody))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+	}
+	switch {
 	case err != nil:
 		return nil, errBad
 	case !s.signed(req.Header, body.Bytes()):

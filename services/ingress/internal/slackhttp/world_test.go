@@ -100,6 +100,9 @@ func (w *world) Publish(ctx context.Context, msgs ...bus.Message) error {
 		<-ctx.Done()
 		return fmt.Errorf("kafka: %w", ctx.Err())
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, m := range msgs {

@@ -31,7 +31,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	rt.Defer("postgres", pool.Close)
+	rt.Defer("pool", pool.Close)
 	client, err := bus.Connect(cfg.Kafka, rt.Name, rt.Telemetry)
 	if err != nil {
 		return err

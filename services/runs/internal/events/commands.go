@@ -23,7 +23,7 @@ var (
 
 // Handle decides on the commands in their order. One that has taken effect before is passed over.
 func (c Commands) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
-	messages, wishes := make([]commandv1.Command, len(records)), make([]run.Command, len(records))
+	messages, commands := make([]commandv1.Command, len(records)), make([]run.Command, len(records))
 	ids := make([]uuid.UUID, len(records))
 	var scope run.Scope
 	for i, record := range records {
@@ -31,22 +31,26 @@ func (c Commands) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Re
 		if err != nil {
 			return err
 		}
-		if ids[i], wishes[i], err = fromCommand(&messages[i]); err != nil {
+		if ids[i], commands[i], err = fromCommand(&messages[i]); err != nil {
 			return err
 		}
-		scope.Add(wishes[i])
+		scope.Add(commands[i])
 	}
 	channels, fresh, err := c.store.Load(ctx, tx, scope, ids)
 	if err != nil {
 		return fmt.Errorf("load channels: %w", err)
 	}
 	var happened happenings
-	for i, wish := range wishes {
+	for i, command := range commands {
 		if !fresh[ids[i]] {
 			continue
 		}
 		delete(fresh, ids[i]) // it may be in the batch again
-		happened.add(causeOf(records[i].Context(ctx), &messages[i]), channels[wish.Channel].Decide(wish, c.instant()))
+		decided, err := channels[command.Channel].Decide(command, c.instant())
+		if err != nil {
+			return fmt.Errorf("command %s: %w", ids[i], err)
+		}
+		happened.add(causeOf(records[i].Context(ctx), &messages[i]), decided)
 	}
 	return c.record(ctx, tx, happened)
 }

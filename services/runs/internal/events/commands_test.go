@@ -146,6 +146,30 @@ func TestEachKindOfCommand(t *testing.T) {
 	require.Equal(t, runv1.EndReason_END_REASON_ABANDONED, all[1].Run.EndReason)
 }
 
+func TestEachRefusalHasItsReason(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id, cancelled := newID(), newID()
+	cancel := &commandv1.Command{Actor: by("ana"), What: &commandv1.Command_CancelRun{CancelRun: &commandv1.CancelRun{}}}
+	commands := []*commandv1.Command{startRun("ana", cancelled), cancel, startRun("ana", id)}
+	for i := range 300 {
+		commands = append(commands, placeOrder(fmt.Sprint("U", i), id, "Tea"))
+	}
+	k.do(commands...)
+	late := startRun("ana", newID())
+	late.ChannelId, late.GetStartRun().PickupAt = "C2", timestamppb.New(noon)
+	for command, reason := range map[*commandv1.Command]runv1.RejectReason{
+		placeOrder("ben", cancelled, "Tea"): runv1.RejectReason_REJECT_REASON_RUN_CANCELLED,
+		placeOrder("ben", newID(), "Tea"):   runv1.RejectReason_REJECT_REASON_UNKNOWN_RUN,
+		placeOrder("ben", id, "Tea"):        runv1.RejectReason_REJECT_REASON_RUN_FULL,
+		closeRun("ben", id):                 runv1.RejectReason_REJECT_REASON_NOT_ALLOWED,
+		late:                                runv1.RejectReason_REJECT_REASON_PICKUP_OUT_OF_RANGE,
+		{Actor: by("ben"), What: &commandv1.Command_WithdrawOrder{WithdrawOrder: &commandv1.WithdrawOrder{RunId: id}}}: runv1.RejectReason_REJECT_REASON_NO_ORDER,
+	} {
+		require.Equal(t, reason, rejected(t, k.do(command)).Reason)
+	}
+}
+
 func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)

@@ -179,8 +179,12 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 			UserId: string(what.Usual.User), Drink: string(what.Usual.Drink), Quantity: uint32(what.Usual.Quantity),
 		}}}
 	case run.Rejected:
+		reason, ok := reasons[what.Refusal]
+		if !ok {
+			return bus.Message{}, fmt.Errorf("refusal %q has no reason", string(what.Refusal))
+		}
 		envelope.What = &runv1.RunEvent_CommandRejected{CommandRejected: &runv1.CommandRejected{
-			Command: by.command, Reason: reasons[what.Refusal], Typed: by.typed, Ref: by.ref,
+			Command: by.command, Reason: reason, Typed: by.typed, Ref: by.ref,
 		}}
 	default:
 		return bus.Message{}, fmt.Errorf("event %T has no message", e.What)

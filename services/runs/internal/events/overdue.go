@@ -20,6 +20,7 @@ type Overdue struct {
 
 const (
 	overdueLook  = 500 * time.Millisecond // between two looks at what is due
+	overduePause = 5 * time.Second        // after a failure
 	overdueBatch = 50                     // channels locked at a time
 )
 
@@ -30,18 +31,21 @@ func NewOverdue(recorder *Recorder, db *postgres.DB, tracer trace.Tracer) Overdu
 
 // Run looks for what is due until ctx ends. An outage of the database is waited out.
 func (o Overdue) Run(ctx context.Context) error {
-	for tick := time.Tick(overdueLook); ; {
+	for wait := overdueLook; ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick:
+		case <-time.After(wait):
 		}
-		for more := true; more; {
-			n, err := o.Chase(ctx)
-			if err != nil && ctx.Err() == nil {
-				o.log.WarnContext(ctx, "overdue answers not chased, trying again", "error", err)
-			}
-			more = err == nil && n == overdueBatch
+		n, err := o.Chase(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			o.log.WarnContext(ctx, "overdue answers not chased, trying again", "error", err)
+			wait = overduePause
+		case n == overdueBatch:
+			wait = 0 // there may be more
+		default:
+			wait = overdueLook
 		}
 	}
 }

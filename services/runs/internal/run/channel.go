@@ -36,8 +36,9 @@ func (c *Channel) Run(id uuid.UUID) *Run {
 	return nil
 }
 
-// Decide does what cmd asks, or rejects it. It returns what happened: at least one event.
-func (c *Channel) Decide(cmd Command, at time.Time) []Event {
+// Decide does what cmd asks, or rejects it. It returns what happened, at least one event.
+// An error means that a rule was broken which cannot be.
+func (c *Channel) Decide(cmd Command, at time.Time) ([]Event, error) {
 	judged := c.judged(cmd)
 	events, err := c.decide(cmd, judged, at)
 	if refusal, ok := errors.AsType[Refusal](err); ok {
@@ -46,9 +47,9 @@ func (c *Channel) Decide(cmd Command, at time.Time) []Event {
 			snapshot := *judged
 			rejected.Run = &snapshot
 		}
-		events = []Event{rejected}
+		events, err = []Event{rejected}, nil
 	}
-	return c.complete(events)
+	return c.complete(events), err
 }
 
 // Assign hands fairness's choice to the run it is for. See Run.Assign.

@@ -119,14 +119,14 @@ func (m *machine) time(t *rapid.T) {
 }
 
 func (m *machine) nonsense(t *rapid.T) {
-	events := m.channel.Decide(run.Command{Channel: m.channel.ID, Actor: run.Actor{User: "ana"}, IssuedAt: m.now}, m.now)
+	events := decideAt(&m.channel, run.Command{Channel: m.channel.ID, Actor: run.Actor{User: "ana"}, IssuedAt: m.now}, m.now)
 	require.Equal(t, run.Invalid, refusal(events))
 	m.learn(t, events)
 }
 
 func (m *machine) command(t *rapid.T, by run.UserID, want run.Want) {
 	before := snapshots(m.channel)
-	events := m.channel.Decide(run.Command{
+	events := decideAt(&m.channel, run.Command{
 		Channel: m.channel.ID, Actor: run.Actor{User: by}, IssuedAt: m.now, ExpiresAt: m.now.Add(time.Minute), Want: want,
 	}, m.now)
 	require.NotEmpty(t, events, "a command has an outcome")
