@@ -319,8 +319,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 // ErrorCode is the code of an error the control API answered, like
 // "not_in_channel"; empty for other errors.
 func ErrorCode(err error) string {
-	var bad *controlError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*controlError](err); ok {
 		return cmp.Or(bad.Code, "unknown")
 	}
 	return ""

@@ -87,7 +87,7 @@ func TestCloseEndsStreams(t *testing.T) {
 	o := open(t)
 	hints := o.hints(ana)
 	require.NoError(t, o.sim.Close())
-	for range hints { //nolint:revive // until it is closed
+	for range hints {
 	}
 }
 

@@ -19,7 +19,7 @@ func init() { // not a literal: the checks call back into the table
 		"button": {"text value url style confirm accessibility_label agent_prompt agent_prompt_display visible_to_user_ids", (*validator).button},
 		"image":  {"image_url slack_file alt_text", (*validator).image},
 		"overflow": {"options confirm", func(v *validator, at string, e object) {
-			v.options(at, e, "options", 1, 5, optionRule{url: true, types: []string{"plain_text"}})
+			v.options(at, e, 5, optionRule{url: true, types: []string{"plain_text"}})
 		}},
 		"static_select":              selectRule("options option_groups initial_option", (*validator).staticSelect),
 		"external_select":            selectRule("min_query_length initial_option", nil),
@@ -105,21 +105,21 @@ func (v *validator) staticSelect(at string, e object) {
 	case options == groups:
 		v.add(at, "must define either `options` or `option_groups`")
 	case options:
-		v.options(at, e, "options", 1, 100, rule)
+		v.options(at, e, 100, rule)
 	default:
 		for i, item := range v.items(at, e, "option_groups", 1, 100) {
 			here := fmt.Sprintf("%s/option_groups/%d", at, i)
 			group, _ := item.(object)
 			v.only(here, group, "label options")
 			v.plain(here, group, "label", 75, true)
-			v.options(here, group, "options", 1, 100, rule)
+			v.options(here, group, 100, rule)
 		}
 	}
 	v.initialOptions(at, e)
 }
 
 func (v *validator) choices(at string, e object) {
-	v.options(at, e, "options", 1, 10, optionRule{types: []string{"plain_text", "mrkdwn"}})
+	v.options(at, e, 10, optionRule{types: []string{"plain_text", "mrkdwn"}})
 	v.initialOptions(at, e)
 }
 
@@ -129,9 +129,9 @@ type optionRule struct {
 	types []string // of the text
 }
 
-func (v *validator) options(at string, e object, key string, least, most int, rule optionRule) {
-	for i, item := range v.items(at, e, key, least, most) {
-		here := fmt.Sprintf("%s/%s/%d", at, key, i)
+func (v *validator) options(at string, e object, most int, rule optionRule) {
+	for i, item := range v.items(at, e, "options", 1, most) {
+		here := fmt.Sprintf("%s/options/%d", at, i)
 		o, ok := item.(object)
 		if !ok {
 			v.add(here, "must be an object")

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -137,8 +138,7 @@ func (s *Sim) handleAPI(w http.ResponseWriter, r *http.Request) {
 	if len(method.scopes) > 0 {
 		w.Header().Set("X-Accepted-OAuth-Scopes", strings.Join(method.scopes, ","))
 	}
-	var limited *rateLimited
-	if errors.As(err, &limited) {
+	if limited, ok := errors.AsType[*rateLimited](err); ok {
 		writeRateLimited(w, limited.seconds)
 		return
 	}
@@ -219,11 +219,8 @@ func errorAnswer(err error) object {
 		answer["errors"] = problems
 		answer["response_metadata"] = object{"messages": messages}
 	}
-	var api *apiError
-	if errors.As(err, &api) {
-		for k, v := range api.more {
-			answer[k] = v
-		}
+	if api, ok := errors.AsType[*apiError](err); ok {
+		maps.Copy(answer, api.more)
 		if len(api.messages) > 0 {
 			answer["response_metadata"] = object{"messages": api.messages}
 		}

@@ -88,8 +88,10 @@ func (s *Sim) conversationsInfo(c *call) (object, error) {
 func (s *Sim) apiChannel(c *Channel) object {
 	bot := s.st.Workspace.Bot.UserID
 	if c.IsIM {
-		return object{"id": c.ID, "is_im": true, "user": c.IMWith, "is_archived": c.IsArchived, "is_open": true, "created": 1700000000,
-			"is_channel": false, "is_group": false, "is_mpim": false, "is_private": true, "context_team_id": s.st.Workspace.Team.ID}
+		return object{
+			"id": c.ID, "is_im": true, "user": c.IMWith, "is_archived": c.IsArchived, "is_open": true, "created": 1700000000,
+			"is_channel": false, "is_group": false, "is_mpim": false, "is_private": true, "context_team_id": s.st.Workspace.Team.ID,
+		}
 	}
 	return object{
 		"id": c.ID, "name": c.Name, "name_normalized": c.Name, "is_channel": true, "is_group": false, "is_im": false, "is_mpim": false,

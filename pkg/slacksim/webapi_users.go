@@ -1,5 +1,7 @@
 package slacksim
 
+import "maps"
+
 import "time"
 
 func (s *Sim) apiTest(c *call) (object, error) {
@@ -64,12 +66,10 @@ func (s *Sim) apiUser(u *User, now time.Time) object {
 		return o
 	}
 	label, offset := now.In(u.Zone()).Zone()
-	for k, v := range (object{
+	maps.Copy(o, (object{
 		"color": u.Color, "real_name": u.RealName, "tz": u.Zone().String(), "tz_label": label, "tz_offset": offset,
 		"is_admin": u.IsAdmin, "is_owner": u.IsOwner, "is_primary_owner": u.IsOwner, "is_restricted": false,
 		"is_ultra_restricted": false, "is_email_confirmed": true, "who_can_share_contact_card": "EVERYONE",
-	}) {
-		o[k] = v
-	}
+	}))
 	return o
 }

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coffeebuddy/coffeebuddy/deploy/local/office"
 	"github.com/coffeebuddy/coffeebuddy/deploy/local/stack"
 )
 
@@ -130,7 +130,8 @@ func (b *browser) types(selector, text string) {
 // says types into the composer and sends it.
 func (b *browser) says(text string) {
 	b.t.Helper()
-	b.types(hook("composer"), text+kb.Enter)
+	b.types(hook("composer"), text)
+	b.clicks(hook("send"))
 }
 
 // orders fills in the order form that is open.
@@ -152,9 +153,11 @@ func (b *browser) becomes(name string) {
 	b.sees(hook("person-switcher"), "You are "+name)
 }
 
-// shot keeps what is on the screen.
+// shot keeps what is on the screen, with the pointer out of the way and nothing moving.
 func (b *browser) shot(name string) {
 	b.count++
+	_ = chromedp.Do(b.ctx, chromedp.MouseEvent(chromedp.MouseMoved, 1000, 20))
+	eventually(func() bool { return !b.is(`document.querySelector("[aria-busy=true]")`) })
 	if png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot()); err == nil {
 		_ = os.WriteFile(filepath.Join(b.shots, fmt.Sprintf("%02d-%s.png", b.count, name)), png, 0o644)
 	}
@@ -171,6 +174,11 @@ func TestBrowserPlaysAWholeRun(t *testing.T) {
 
 	b.sees(hook("first-visit"), "Type /coffee to start")
 	b.shot("first-visit")
+	_, err := w.Client().Say(t.Context(), "U0BEN", office.Coffee, "I could do with a coffee. Anyone else?")
+	require.NoError(t, err)
+	_, err = w.Client().Say(t.Context(), "U0CEM", office.Coffee, "Count me in :coffee:")
+	require.NoError(t, err)
+	b.sees(message, "Count me in")
 	b.says("/coffee in 25m Lobby café")
 	b.sees(message, "Coffee run", "started by", "Lobby café", "No orders yet", "Close run")
 	b.shot("card")
@@ -203,7 +211,7 @@ func TestBrowserPlaysAWholeRun(t *testing.T) {
 	dee.presses("usual")
 	eva.orders("flat white")
 	b.becomes("Ben")
-	b.sees(message, "5 orders", "2 × Flat white (Ana, Eva)", "1 × Espresso (Dee)")
+	b.sees(message, "5 orders", "\n2 × Flat white (Ana, Eva)\n", "\n1 × Espresso (Dee)\n") // each on a line of its own
 	b.shot("run")
 
 	b.clicksOnCard("close")

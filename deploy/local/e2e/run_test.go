@@ -116,7 +116,7 @@ func TestWhatPeopleType(t *testing.T) {
 	ana.types("/coffee help")
 	ana.reads("only visible to Ana", "CoffeeBuddy organises coffee runs.", "`/coffee 10:30`")
 	ana.types("/coffee 25:99")
-	ana.reads("only visible to Ana", "Example: `/coffee ")
+	ana.reads("only visible to Ana", "25:99", "`/coffee 10:30`")
 	require.Zero(t, ben.count("coffee"), "nobody else sees that")
 
 	ana.types("/coffee Lobby")

@@ -139,9 +139,9 @@ func (p Person) Picks(ctx context.Context, menu, verb string) error {
 	if err != nil {
 		return err
 	}
-	for i := len(messages) - 1; i >= 0; i-- {
-		if value := option(messages[i].Blocks, menu, verb); value != "" {
-			return p.acted(verb)(p.Choose(ctx, p.ID, p.Channel, messages[i].TS, menu, value))
+	for _, message := range slices.Backward(messages) {
+		if value := option(message.Blocks, menu, verb); value != "" {
+			return p.acted(verb)(p.Choose(ctx, p.ID, p.Channel, message.TS, menu, value))
 		}
 	}
 	return fmt.Errorf("%s picks %q: no such choice in %s", p.Name, verb, p.Channel)

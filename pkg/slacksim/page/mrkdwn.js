@@ -15,8 +15,8 @@ export function mrkdwn(text) {
 
 export const plain = (object) => (object?.emoji === false ? object.text : emojify(object?.text ?? ""));
 
-/** rich renders a text object of either type. */
-export const rich = (object) => (object?.type === "mrkdwn" ? mrkdwn(object.text) : plain(object));
+/** rich renders a text object of either type. Lines of plain_text break where its author broke them, too. */
+export const rich = (object) => (object?.type === "mrkdwn" ? mrkdwn(object.text) : h("span.plain", plain(object)));
 
 // lines gathers quoted lines (">") into block quotes; the rest stays inline, broken where the author broke it.
 function lines(text) {

@@ -47,7 +47,7 @@ type UsageError struct {
 }
 
 func (e *UsageError) Error() string {
-	return e.Problem + " Try /coffee " + strings.Join(e.Examples, " or /coffee ")
+	return e.Problem + " Example: /coffee " + strings.Join(e.Examples, " or /coffee ")
 }
 
 func usage(problem string, examples ...string) *UsageError { return &UsageError{problem, examples} }

@@ -30,12 +30,12 @@ func Unknown(place string) Message {
 
 // Usage answers what cannot be understood: the problem in a sentence, and examples that work.
 func Usage(problem string, examples ...string) Message {
-	return only("%s Try `/coffee %s`, or `/coffee help` for more.", problem, strings.Join(examples, "` or `/coffee "))
+	return only("%s Example: `/coffee %s`. `/coffee help` shows more.", problem, strings.Join(examples, "` or `/coffee "))
 }
 
 // ZoneUnknown answers a time of day from someone whose zone Slack does not tell.
 func ZoneUnknown() Message {
-	return only("I don't know your time zone right now, so I can't read a time of day. Try `/coffee in 20m`.")
+	return only("I don't know your time zone right now, so I can't read a time of day. Example: `/coffee in 20m`.")
 }
 
 // PastTime answers a time of day that is over and offers the next instant that it can mean. Typed and label are the

@@ -82,7 +82,7 @@ func closed(runnerID string, orders ...*runv1.Order) *runv1.Run {
 			AssignmentNo: 1, State: runv1.AssignmentState_ASSIGNMENT_STATE_ASSIGNED, RunnerId: runnerID, AssignedAt: timestamppb.New(now),
 			Explanation: &runv1.Explanation{
 				Rule: runv1.Rule_RULE_RESTED_DEBTOR, BalanceMicros: -1_400_000, Cups: 9, Served: 2, Window: 5, RunnerUpId: "U0CEM",
-				RunsSinceServed: new(uint32(7)),
+				RunsSinceServed: new(uint32(7)), Since: timestamppb.New(now.AddDate(0, -1, -20)),
 			},
 		}
 	}

@@ -41,7 +41,7 @@ func Refusal(rejected *runv1.CommandRejected, run *runv1.Run, names Names) Messa
 	case runv1.RejectReason_REJECT_REASON_EXPIRED:
 		return only("That took too long to reach me, so I changed nothing. Please try again.")
 	case runv1.RejectReason_REJECT_REASON_PICKUP_OUT_OF_RANGE:
-		return only("Pickup must be in the future and at most 24 hours ahead. Try `/coffee in 20m`.")
+		return only("Pickup must be in the future and at most 24 hours ahead. Example: `/coffee in 20m`.")
 	case runv1.RejectReason_REJECT_REASON_CHANNEL_DISABLED:
 		return only("CoffeeBuddy is turned off in this channel. A channel admin can turn it on.")
 	case runv1.RejectReason_REJECT_REASON_STALE:
@@ -59,7 +59,7 @@ func alreadyOpen(run *runv1.Run, names Names) Message {
 	if run == nil {
 		return only("There is a run in this channel already.")
 	}
-	m := say("There is a run in this channel already, started by %s.", names.of(run.GetInitiatorId())).
+	m := say("There is a run in this channel already: started by %s.", names.of(run.GetInitiatorId())).
 		and("Pickup *%s*, %s.", clock(run.GetPickupAt()), state(run))
 	if run.GetStatus() == runv1.RunStatus_RUN_STATUS_CLOSING {
 		m = m.and("The next one can start in a moment.")

@@ -94,21 +94,25 @@ func TestTheRunnerGetsEveryOrder(t *testing.T) {
 func TestWhy(t *testing.T) {
 	t.Parallel()
 	never, longAgo := (*uint32)(nil), new(uint32(9))
+	since := timestamppb.New(time.Date(2026, 10, 3, 9, 0, 0, 0, time.UTC))
 	for want, e := range map[string]*runv1.Explanation{
-		"Ben owes 1.4 runs and did not run in the last 5.":                 {Rule: runv1.Rule_RULE_RESTED_DEBTOR, BalanceMicros: -1_400_000, RunsSinceServed: longAgo, Window: 5},
-		"Ben owes 1 run and has not run yet.":                              {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -1_020_000, RunsSinceServed: never, Cups: 4},
-		"Ben owes 0.1 runs.":                                               {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -60_000, RunsSinceServed: new(uint32(1)), Window: 5},
-		"Ben is even, the others are ahead.":                               {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 40_000, RunsSinceServed: never},
-		"Ben is 1 run ahead, the others more.":                             {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 1_000_000, RunsSinceServed: new(uint32(0))},
-		"Ben is 2.5 runs ahead, the others more.":                          {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 2_500_000, RunsSinceServed: new(uint32(0))},
-		"Ben was the only one who could go.":                               {Rule: runv1.Rule_RULE_ONLY_CANDIDATE, RunnerUpId: "U0CEM"},
-		"Ben volunteered. Thank you!":                                      {Rule: runv1.Rule_RULE_ONLY_VOLUNTEER},
-		"Ben said “I'll go”. Thank you!":                                   {Rule: runv1.Rule_RULE_TOOK_OVER},
-		"Ben is level with others and has not run yet. Next in line: Cem.": {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunnerUpId: "U0CEM"},
-		"Ben is level with others and ran longest ago.":                    {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunsSinceServed: longAgo},
-		"All were level, so the lot decided: Ben. Next in line: Cem.":      {Rule: runv1.Rule_RULE_DRAW, RunnerUpId: "U0CEM"},
-		"Ben ran least in the last 5 runs.":                                {Rule: runv1.Rule_RULE_FEWEST_IN_WINDOW, Window: 5},
-		"":                                                                 {},
+		"Ben owes 1.4 runs and did not run in the last 5. (23 cups since 3 Oct, ran once.) Next in line: Cem.": {Rule: runv1.Rule_RULE_RESTED_DEBTOR, BalanceMicros: -1_400_000, RunsSinceServed: longAgo, Window: 5, Cups: 23, Served: 1, Since: since, RunnerUpId: "U0CEM"},
+		"Ben owes 2 runs. (1 cup since 3 Oct, ran 12 times.)":                                                  {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -2_000_000, RunsSinceServed: new(uint32(0)), Window: 5, Cups: 1, Served: 12, Since: since},
+		"Ben owes 0.7 runs and has not run yet. (2 cups since 3 Oct.)":                                         {Rule: runv1.Rule_RULE_RESTED_DEBTOR, BalanceMicros: -666_667, Cups: 2, Since: since},
+		"Ben owes 1.4 runs and did not run in the last 5.":                                                     {Rule: runv1.Rule_RULE_RESTED_DEBTOR, BalanceMicros: -1_400_000, RunsSinceServed: longAgo, Window: 5},
+		"Ben owes 1 run and has not run yet.":                                                                  {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -1_020_000, RunsSinceServed: never, Cups: 4},
+		"Ben owes 0.1 runs.":                                                                                   {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -60_000, RunsSinceServed: new(uint32(1)), Window: 5},
+		"Ben is even, the others are ahead.":                                                                   {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 40_000, RunsSinceServed: never},
+		"Ben is 1 run ahead, the others more.":                                                                 {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 1_000_000, RunsSinceServed: new(uint32(0))},
+		"Ben is 2.5 runs ahead, the others more.":                                                              {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 2_500_000, RunsSinceServed: new(uint32(0))},
+		"Ben was the only one who could go.":                                                                   {Rule: runv1.Rule_RULE_ONLY_CANDIDATE, RunnerUpId: "U0CEM"},
+		"Ben volunteered. Thank you!":                                                                          {Rule: runv1.Rule_RULE_ONLY_VOLUNTEER},
+		"Ben said “I'll go”. Thank you!":                                                                       {Rule: runv1.Rule_RULE_TOOK_OVER},
+		"Ben is level with others and has not run yet. Next in line: Cem.":                                     {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunnerUpId: "U0CEM"},
+		"Ben is level with others and ran longest ago.":                                                        {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunsSinceServed: longAgo},
+		"All were level, so the lot decided: Ben. Next in line: Cem.":                                          {Rule: runv1.Rule_RULE_DRAW, RunnerUpId: "U0CEM"},
+		"Ben ran least in the last 5 runs.":                                                                    {Rule: runv1.Rule_RULE_FEWEST_IN_WINDOW, Window: 5},
+		"":                                                                                                     {},
 	} {
 		require.Equal(t, want, message.Why(&runv1.Assignment{RunnerId: "U0BEN", Explanation: e}, names))
 	}

@@ -19,7 +19,7 @@ func Why(assignment *runv1.Assignment, names Names) string {
 	case runv1.Rule_RULE_TOOK_OVER:
 		return name + " said “I'll go”. Thank you!"
 	case runv1.Rule_RULE_RESTED_DEBTOR, runv1.Rule_RULE_LOWEST_BALANCE:
-		why = fmt.Sprintf("%s %s%s.", name, balance(e), rested(e))
+		why = fmt.Sprintf("%s %s%s.%s", name, balance(e), rested(e), history(e))
 	case runv1.Rule_RULE_SERVED_LONGEST_AGO:
 		why = name + " is level with others and ran longest ago."
 		if e.RunsSinceServed == nil {
@@ -52,6 +52,24 @@ func balance(e *runv1.Explanation) string {
 	default:
 		return "is even, the others are ahead"
 	}
+}
+
+// history is what the balance comes from, as far as it is retained.
+func history(e *runv1.Explanation) string {
+	if e.GetCups() == 0 || e.GetSince() == nil {
+		return ""
+	}
+	ran := ""
+	switch n := e.GetServed(); n {
+	case 0: // said already
+	case 1:
+		ran = ", ran once"
+	case 2:
+		ran = ", ran twice"
+	default:
+		ran = fmt.Sprintf(", ran %d times", n)
+	}
+	return fmt.Sprintf(" (%s since %s%s.)", plural(int(e.GetCups()), "cup", "cups"), e.GetSince().AsTime().Format("2 Jan"), ran)
 }
 
 func rested(e *runv1.Explanation) string {

@@ -1,6 +1,7 @@
 package people_test
 
 import (
+	"fmt"
 	"context"
 	"errors"
 	"log/slog"
@@ -155,21 +156,21 @@ func TestWhoAsksDoesNotWaitBeyondTheirTime(t *testing.T) {
 	})
 }
 
-func TestNamesAreLoadedTogetherAndFewAreAskedFor(t *testing.T) {
+func TestNamesAreLoadedTogetherAndAllOfARunAreAskedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T, store *table, slack *slack, d *people.Directory) {
 		var ids []string
-		for i := range 60 {
-			id := "U" + string(rune('A'+i))
+		for i := range 310 {
+			id := fmt.Sprintf("U%03d", i)
 			ids = append(ids, id)
 			if i < 10 {
 				store.rows[id] = people.Known{Person: people.Person{UserID: id, Name: "stored " + id}, SeenAt: time.Now()}
 			}
 		}
 		names := d.Names(t.Context(), office, ids)
-		require.LessOrEqual(t, slack.asked.Load(), int32(20))
-		require.Equal(t, "stored UA", names("UA"))
+		require.EqualValues(t, 300, slack.asked.Load(), "as many as a run has orders")
+		require.Equal(t, "stored U000", names("U000"))
 		require.Equal(t, ids[10], names(ids[10]))
-		require.Equal(t, people.Someone, names(ids[59]), "the others have their turn later")
+		require.Equal(t, people.Someone, names(ids[309]), "nor more than that")
 		require.Equal(t, people.Someone, names("U-never-mentioned"))
 
 		before := store.queries.Load()

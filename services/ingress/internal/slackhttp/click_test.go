@@ -117,11 +117,17 @@ func TestRepeats(t *testing.T) {
 	w.clicks(click("U0BEN", "close", runID, 50))
 	w.clicks(with(click("U0BEN", "close", runID, 50.5), map[string]any{"container": fields{"message_ts": "1795424799.000100"}}))
 	different("another message")
-	odd := click("U0BEN", "close", runID, 0)
-	odd["actions"] = []any{fields{"action_id": "close", "value": runID, "action_ts": "soon"}}
-	w.clicks(odd)
-	w.clicks(odd)
-	same("a time that is none")
+	for _, ts := range []string{"soon", "NaN", "-1", "1795424700000100", "1e300"} {
+		odd := func(ts string) map[string]any {
+			return with(click("U0BEN", "close", runID, 0), map[string]any{"actions": []any{fields{"action_id": "close", "value": runID, "action_ts": ts}}})
+		}
+		w.clicks(odd(ts))
+		w.clicks(odd(ts))
+		same("a time that is none, replayed")
+		w.clicks(odd(ts))
+		w.clicks(odd(ts + "1"))
+		different("another time that is none")
+	}
 
 	for range 2 {
 		w.submits(order("U0BEN", " Flat  white ", true))

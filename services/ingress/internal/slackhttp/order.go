@@ -16,8 +16,8 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
 )
 
-// MaxDrink is the longest drink, in Unicode characters. runs enforces it; here it becomes an error inside the form.
-const MaxDrink = 280
+// maxDrink is the longest drink, in Unicode characters. runs enforces it; here it becomes an error inside the form.
+const maxDrink = 280
 
 // openOrder opens the order form, filled with what is known. Where nothing can be known right now, an empty one will do.
 func (s *Server) openOrder(ctx context.Context, from click, runID string, firstTime bool) message.Message {
@@ -98,8 +98,8 @@ func drinkProblem(drink string) string {
 	switch n := utf8.RuneCountInString(drink); {
 	case n == 0:
 		return "Please say what you drink."
-	case n > MaxDrink:
-		return fmt.Sprintf("That is %d characters, %d is the most.", n, MaxDrink)
+	case n > maxDrink:
+		return fmt.Sprintf("That is %d characters, %d is the most.", n, maxDrink)
 	default:
 		return ""
 	}

@@ -38,7 +38,7 @@ const mostClicks = 10_000
 func (c *clicks) id(button, actionTS string) string {
 	id := derive(button, actionTS)
 	seconds, err := strconv.ParseFloat(actionTS, 64)
-	if err != nil {
+	if err != nil || !(seconds > 0 && seconds < 1e10) { // no instant of this age
 		return id
 	}
 	at := time.Duration(seconds * float64(time.Second))
