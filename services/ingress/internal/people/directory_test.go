@@ -1,9 +1,9 @@
 package people_test
 
 import (
-	"fmt"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -159,7 +159,7 @@ func TestWhoAsksDoesNotWaitBeyondTheirTime(t *testing.T) {
 func TestNamesAreLoadedTogetherAndAllOfARunAreAskedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T, store *table, slack *slack, d *people.Directory) {
 		var ids []string
-		for i := range 310 {
+		for i := range 320 {
 			id := fmt.Sprintf("U%03d", i)
 			ids = append(ids, id)
 			if i < 10 {
@@ -170,7 +170,7 @@ func TestNamesAreLoadedTogetherAndAllOfARunAreAskedFor(t *testing.T) {
 		require.EqualValues(t, 300, slack.asked.Load(), "as many as a run has orders")
 		require.Equal(t, "stored U000", names("U000"))
 		require.Equal(t, ids[10], names(ids[10]))
-		require.Equal(t, people.Someone, names(ids[309]), "nor more than that")
+		require.Equal(t, people.Someone, names(ids[319]), "nor more than that")
 		require.Equal(t, people.Someone, names("U-never-mentioned"))
 
 		before := store.queries.Load()
