@@ -24,9 +24,6 @@ CREATE TABLE ingress.run (
     PRIMARY KEY (workspace_id, run_id)
 ) WITH (fillfactor = 70);
 
--- The channel's open run: open or closing. Not unique, for it is runs that sees to that.
-CREATE INDEX run_open ON ingress.run (workspace_id, channel_id, started_at) WHERE status IN (1, 2);
-
 CREATE TABLE ingress.usual (
     workspace_id text NOT NULL CHECK (workspace_id <> ''),
     channel_id   text NOT NULL CHECK (channel_id <> ''),

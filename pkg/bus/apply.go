@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 )
 
 // applyLimit bounds one transaction, so that a database that hangs is noticed.
@@ -191,12 +191,7 @@ type panicked struct {
 	stack string
 }
 
-func (p *panicked) Error() string {
-	if err, ok := p.value.(runtime.Error); ok {
-		return "panic: " + err.Error()
-	}
-	return fmt.Sprintf("panic with a %T", p.value) // whose text may be a user's
-}
+func (p *panicked) Error() string { return "panic: " + telemetry.PanicCause(p.value) }
 
 func safely(do func() error) (err error) {
 	defer func() {

@@ -68,7 +68,7 @@ func TestLogsDoNotQuoteTheDatabase(t *testing.T) {
 	quoting := &pgconn.PgError{Code: "22P02", Message: `invalid input syntax for type integer: "oat milk"`}
 	require.Equal(t, "SQLSTATE 22P02", kind(fmt.Errorf("place order: %w", quoting)))
 	require.Equal(t, "SQLSTATE 23505, constraint one_open_run", kind(&pgconn.PgError{Code: "23505", ConstraintName: "one_open_run", Message: "oat milk"}))
-	require.Equal(t, "panic with a string", kind(safely(func() error { panic("oat milk") })))
+	require.Equal(t, "panic: string", kind(safely(func() error { panic("oat milk") })))
 	require.Contains(t, kind(safely(func() error { var s []int; return errors.New(fmt.Sprint(s[3])) })), "index out of range")
 	require.Equal(t, "a rule", kind(errors.New("a rule")))
 	require.Empty(t, kind(nil))

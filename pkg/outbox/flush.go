@@ -33,6 +33,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	db, err := o.db.Sibling(flushers+1, map[string]string{
 		"synchronous_commit": "off", // a delete that a crash undoes is an event published twice, which is allowed
 		"lock_timeout":       strconv.FormatInt(publishWait.Milliseconds(), 10),
+		"enable_seqscan":     "off", // mostly the table is empty, and what is planned then is used when it is full
 	})
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)

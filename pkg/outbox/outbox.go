@@ -51,9 +51,13 @@ func New(db *postgres.DB, schema string, pub Publisher, tel *telemetry.Telemetry
 			" WITH ORDINALITY AS m (topic, key, event_id, type, subject, payload, headers, n) ORDER BY n",
 		// Whoever holds a key's rows publishes them; another flusher waits for them here, and then finds them gone.
 		// Skipping locked rows would let a later event of the key overtake an earlier one.
+		// BETWEEN, because for = the server may read all rows in the order of their ids, if it plans for an empty table.
 		pending: "SELECT id, topic, key, event_id::text, type, subject, payload, headers::text, created_at FROM " + table +
-			" WHERE key = ANY($1) ORDER BY id LIMIT $2 FOR UPDATE",
-		remove: "DELETE FROM " + table + " WHERE id = ANY($1)",
+			" WHERE id = ANY(ARRAY(SELECT first.id FROM unnest($1::text[]) AS k (key) CROSS JOIN LATERAL" +
+			" (SELECT id FROM " + table + " WHERE key BETWEEN k.key AND k.key ORDER BY key, id LIMIT $2) AS first LIMIT $2))" +
+			" ORDER BY id FOR UPDATE",
+		// The same goes here: ORDER BY has it use the index of the ids.
+		remove: "DELETE FROM " + table + " WHERE ctid = ANY(ARRAY(SELECT ctid FROM " + table + " WHERE id = ANY($1) ORDER BY id))",
 		// The oldest row of each key, hopping from key to key in the index: a key with many rows hides none of the others.
 		heads: "WITH RECURSIVE head AS (" +
 			"(SELECT key, created_at FROM " + table + " ORDER BY key, id LIMIT 1) UNION ALL" +

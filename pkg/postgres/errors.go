@@ -26,7 +26,7 @@ func Infrastructure(err error) bool {
 	var network net.Error
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		isOneOf(err, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
-			driver.ErrBadConn, sql.ErrConnDone, pgconn.ErrConnClosed, errCommitUnknown)
+			driver.ErrBadConn, sql.ErrConnDone, pgconn.ErrConnClosed, errCommitUnknown, errSilent)
 }
 
 func surroundings(pg *pgconn.PgError) bool {

@@ -3,35 +3,57 @@ package postgres
 import (
 	"context"
 	"log/slog"
-	"regexp"
+	"strings"
 	"time"
 
-	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
+	"github.com/jackc/pgx/v5"
 )
 
-// slowLog is GORM's logger. It logs slow statements only, without their values: errors are returned to whoever asked.
+// slowLog logs what takes long, without its values: errors are returned to whoever asked. The statements of a batch are
+// one entry, because the server answers them together.
 type slowLog struct{ log *slog.Logger }
 
-var _ gorm.ParamsFilter = slowLog{}
+var _ interface {
+	pgx.QueryTracer
+	pgx.BatchTracer
+} = slowLog{}
 
-func (l slowLog) LogMode(logger.LogLevel) logger.Interface { return l }
-func (slowLog) Info(context.Context, string, ...any)       {}
-func (l slowLog) Warn(context.Context, string, ...any)     {}
-func (l slowLog) Error(context.Context, string, ...any)    {}
-func (slowLog) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
-	return sql, nil
+type asked struct {
+	sql   []string
+	begun time.Time
 }
 
-// placeholder is how GORM writes one whose value it is not told.
-var placeholder = regexp.MustCompile(`\$(\d+)\$`)
+type askedKey struct{}
 
-func (l slowLog) Trace(ctx context.Context, begin time.Time, statement func() (string, int64), _ error) {
-	took := time.Since(begin)
-	if took < slow {
-		return
+func ask(ctx context.Context, sql ...string) context.Context {
+	return context.WithValue(ctx, askedKey{}, asked{sql, time.Now()})
+}
+
+func (l slowLog) answered(ctx context.Context) {
+	a, _ := ctx.Value(askedKey{}).(asked)
+	if took := time.Since(a.begun); took >= slow {
+		l.log.WarnContext(ctx, "slow statement", "sql", strings.Join(a.sql, "; "), "seconds", took.Seconds())
 	}
-	sql, rows := statement()
-	sql = placeholder.ReplaceAllString(sql, "$$$1")
-	l.log.WarnContext(ctx, "slow statement", "sql", sql, "rows", rows, "seconds", took.Seconds())
+}
+
+func (slowLog) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	return ask(ctx, data.SQL)
+}
+
+func (l slowLog) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	l.answered(ctx)
+}
+
+func (slowLog) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	sql := make([]string, len(data.Batch.QueuedQueries))
+	for i, q := range data.Batch.QueuedQueries {
+		sql[i] = q.SQL
+	}
+	return ask(ctx, sql...)
+}
+
+func (slowLog) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (l slowLog) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchEndData) {
+	l.answered(ctx)
 }

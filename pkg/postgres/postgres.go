@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	gormpostgres "gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/config"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
@@ -78,6 +79,9 @@ func Open(cfg Config, role string, tel *telemetry.Telemetry) (*DB, error) {
 		"idle_in_transaction_session_timeout": milliseconds(idleInTransaction),
 		"statement_timeout":                   milliseconds(statementLimit),
 		"timezone":                            "UTC",
+		// Left to itself the server plans queries over arrays anew each time, which costs more than running them.
+		// Ours are written so that one plan is good for all.
+		"plan_cache_mode": "force_generic_plan",
 	}
 	if role != "" {
 		params["role"] = role
@@ -85,6 +89,7 @@ func Open(cfg Config, role string, tel *telemetry.Telemetry) (*DB, error) {
 	if parsed.ConnectTimeout == 0 {
 		parsed.ConnectTimeout = connectLimit
 	}
+	parsed.DialFunc = impatient(parsed.DialFunc, silence)
 	return open(parsed, params, max(cfg.MaxConnections, 2), tel.Log)
 }
 
@@ -96,13 +101,14 @@ func (db *DB) Sibling(connections int, params map[string]string) (*DB, error) {
 
 func open(cfg *pgx.ConnConfig, params map[string]string, connections int, log *slog.Logger) (*DB, error) {
 	maps.Copy(cfg.RuntimeParams, params)
+	cfg.Tracer = slowLog{log}
 	pool := stdlib.OpenDB(*cfg)
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	pool.SetConnMaxLifetime(time.Hour)
 	g, err := gorm.Open(gormpostgres.New(gormpostgres.Config{Conn: pool}), &gorm.Config{
-		Logger:                 slowLog{log},
+		Logger:                 logger.Discard,
 		SkipDefaultTransaction: true,
 		DisableAutomaticPing:   true,
 		NowFunc:                func() time.Time { return time.Now().UTC() },

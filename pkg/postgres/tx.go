@@ -101,7 +101,8 @@ func (db *DB) try(ctx context.Context, first []Statement, fn func(tx *Tx) error)
 	defer tx.rollback()
 
 	if err := tx.begin(first); err != nil {
-		return nil, tx.conn.IsClosed() && Infrastructure(err), err
+		// A server that is silent will be so to the next connection too.
+		return nil, tx.conn.IsClosed() && Infrastructure(err) && !errors.Is(err, errSilent), err
 	}
 
 	tx.DB = db.gorm.Session(&gorm.Session{Context: ctx, NewDB: true})

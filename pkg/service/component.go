@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 )
 
 type component struct {
@@ -47,7 +49,7 @@ type panicked struct {
 	stack string
 }
 
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %s\n%s", telemetry.PanicCause(p.value), p.stack) }
 
 // guard calls fn and returns its panic as an error, with the stack.
 func guard(fn func() error) (err error) {

@@ -132,7 +132,7 @@ func (c namedCheck) ask(ctx context.Context) result {
 	case err == context.DeadlineExceeded: // a check that says more is quoted
 		return result{Error: fmt.Sprintf("no answer within %v", checkLimit)}
 	case crashed:
-		return result{Error: fmt.Sprintf("panic: %v", p.value)}
+		return result{Error: "panic: " + telemetry.PanicCause(p.value)}
 	default:
 		return result{Error: strings.Join(strings.Fields(telemetry.Redact(err.Error())), " ")} // on one line
 	}

@@ -123,7 +123,7 @@ func (rt *Runtime) recovering(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(p)
 			default:
-				rt.Log.ErrorContext(r.Context(), "handler panicked", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				rt.Log.ErrorContext(r.Context(), "handler panicked", "path", r.URL.Path, "cause", telemetry.PanicCause(p), "stack", string(debug.Stack()))
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		}()

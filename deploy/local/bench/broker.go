@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,13 +40,13 @@ func startBroker(dir string) (*broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	cmd := exec.Command(program, brokerMode, dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us
+	cmd := exec.CommandContext(context.Background(), program, brokerMode, dir) // stop ends it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}                      // Ctrl-C is for us
 	cmd.Stderr = os.Stderr
 	stdin, err1 := cmd.StdinPipe()
 	stdout, err2 := cmd.StdoutPipe()
-	if err1 != nil || err2 != nil {
-		return nil, fmt.Errorf("broker: pipes: %v, %v", err1, err2)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("broker: pipes: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)

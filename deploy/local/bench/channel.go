@@ -154,7 +154,9 @@ func (c *channel) order(by string, remember bool) bus.Message {
 
 func (c *channel) command(by string, command *commandv1.Command) bus.Message {
 	now := time.Now()
-	command.Id, command.CorrelationId = uuid.NewString(), uuid.NewString()
+	// Like those of ingress, in no order.
+	command.Id = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Append(nil, c.id, by, now.UnixNano())).String()
+	command.CorrelationId = command.Id
 	command.WorkspaceId, command.ChannelId, command.ReplyTo = team, c.id, c.id
 	command.Actor = &commandv1.Actor{UserId: by}
 	command.IssuedAt, command.ExpiresAt = timestamppb.New(now), timestamppb.New(now.Add(10*time.Minute))

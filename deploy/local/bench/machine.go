@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ func describe(ctx context.Context, w *world) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	disk, err := syncTime()
+	disk, err := syncTime(w.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +56,8 @@ func memory() string {
 }
 
 // syncTime is the median time of writing a database page and syncing it: what a commit waits for.
-func syncTime() (time.Duration, error) {
-	file, err := os.CreateTemp(dataFolder(), "sync-")
+func syncTime(dir string) (time.Duration, error) {
+	file, err := os.CreateTemp(dir, "sync-")
 	if err != nil {
 		return 0, fmt.Errorf("sync: %w", err)
 	}
@@ -77,5 +76,3 @@ func syncTime() (time.Duration, error) {
 	}
 	return time.Duration(all.quantile(0.5) * float64(time.Millisecond)), nil
 }
-
-func dataFolder() string { return filepath.Join(".local", "bench") }

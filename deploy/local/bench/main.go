@@ -24,23 +24,25 @@ import (
 const limit = 10 * time.Minute
 
 func main() {
+	var err error
 	if len(os.Args) == 3 && os.Args[1] == brokerMode {
-		exit(runBroker(os.Args[2]))
+		err = runBroker(os.Args[2])
+	} else {
+		err = bench(os.Args[1:])
 	}
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from now on a signal ends us at once
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	exit(run(ctx, os.Args[1:]))
-}
-
-func exit(err error) {
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		os.Exit(0)
-	}
-	fmt.Fprintln(os.Stderr, "bench:", err)
-	os.Exit(1)
+	return run(ctx, args)
 }
 
 // step is one thing to measure. Steps follow each other on the same product; the last ones leave it in pieces.

@@ -75,8 +75,10 @@ func (s *slackDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer["team_id"], answer["user_id"], answer["bot_id"] = team, "U0BOT", "B0BOT"
 	case "users.info":
 		id := r.PostForm.Get("user")
-		answer["user"] = map[string]any{"id": id, "name": strings.ToLower(id), "tz": "Europe/Berlin",
-			"profile": map[string]any{"display_name": "Person " + strings.TrimPrefix(id, "U")}}
+		answer["user"] = map[string]any{
+			"id": id, "name": strings.ToLower(id), "tz": "Europe/Berlin",
+			"profile": map[string]any{"display_name": "Person " + strings.TrimPrefix(id, "U")},
+		}
 	case "conversations.info":
 		answer["channel"] = map[string]any{"id": r.PostForm.Get("channel"), "is_member": true}
 	case "chat.postMessage":

@@ -29,7 +29,7 @@ func measureThroughput(ctx context.Context, w *world, r *report) error {
 	if err != nil {
 		return err
 	}
-	before, err := pg.run(ctx, w)
+	before, cost, err := pg.run(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func measureThroughput(ctx context.Context, w *world, r *report) error {
 	if err != nil {
 		return err
 	}
-	after, err := pg.run(ctx, w)
+	after, _, err := pg.run(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,8 @@ func measureThroughput(ctx context.Context, w *world, r *report) error {
 	r.note("  applied", value(together.applied, "/s"), "while all services work on them; processor time per command %.2f ms: %s",
 		milliseconds(together.usage.product())/float64(together.commands), together.usage.each(together.commands))
 	r.note("  end to end", value(together.shown, "/s"), "orders shown on cards; %.0f calls of Slack/s, for a card changes once a second", together.calls)
-	r.note("  pgbench", value(tps, "tps"), "TPC-B, prepared, %d clients, scale %d: %.0f before, %.0f after", pgClients, pgScale, before, after)
+	r.note("  pgbench", value(tps, "tps"), "TPC-B, prepared, %d clients, scale %d: %.0f before, %.0f after; a transaction takes %.2f ms of Postgres's processor time",
+		pgClients, pgScale, before, after, milliseconds(cost))
 
 	for _, name := range []string{"ingress", "fairness", "reminder"} { // for good: this is the last that is measured
 		if err := w.stack.Hold(name); err != nil {
@@ -152,19 +153,24 @@ func (p *pgbench) call(ctx context.Context, args ...string) (string, error) {
 
 var tps = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
 
-// run returns transactions per second.
-func (p *pgbench) run(ctx context.Context, w *world) (float64, error) {
+// run returns transactions per second, and what one takes of Postgres's processor time.
+func (p *pgbench) run(ctx context.Context, w *world) (perSecond float64, cost time.Duration, err error) {
 	if _, err := w.db.Exec(ctx, "CHECKPOINT"); err != nil { // so that nobody pays for what others wrote
-		return 0, err
+		return 0, 0, fmt.Errorf("checkpoint: %w", err)
 	}
-	out, err := p.call(ctx, "--no-vacuum", "--protocol=prepared", "--client", strconv.Itoa(pgClients), "--jobs=2",
-		"--time", strconv.Itoa(int(pgFor.Seconds())))
+	var out string
+	used, took, err := w.watched(func() (err error) {
+		out, err = p.call(ctx, "--no-vacuum", "--protocol=prepared", "--client", strconv.Itoa(pgClients), "--jobs=2",
+			"--time", strconv.Itoa(int(pgFor.Seconds())))
+		return err
+	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	match := tps.FindStringSubmatch(out)
 	if match == nil {
-		return 0, fmt.Errorf("pgbench says no tps:\n%s", out)
+		return 0, 0, fmt.Errorf("pgbench says no tps:\n%s", out)
 	}
-	return strconv.ParseFloat(match[1], 64)
+	perSecond, err = strconv.ParseFloat(match[1], 64)
+	return perSecond, time.Duration(float64(used["postgres"]) / (perSecond * took.Seconds())), err
 }

@@ -23,6 +23,7 @@ type world struct {
 	db    *pgxpool.Pool
 	kafka *bus.Client
 	procs *processes
+	dir   string   // with what the stack keeps
 	stop  []func() // in reverse order
 
 	channels []*channel // with an open run each, once opened
@@ -45,7 +46,7 @@ func newWorld(ctx context.Context, cfg stack.Config, verbose bool) (_ *world, er
 	if err != nil {
 		return nil, err
 	}
-	w := &world{stop: []func(){lock.Unlock}}
+	w := &world{dir: cfg.Dir, stop: []func(){lock.Unlock}}
 	defer func() {
 		if err != nil {
 			w.close()

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -144,9 +143,13 @@ func (d *demo) person(here *office.Office, name string) person { return person{h
 
 func TestTheDemo(t *testing.T) {
 	t.Parallel()
-	if listener, err := net.Listen("tcp", "127.0.0.1:8580"); err == nil { // taken in any case
-		defer func() { _ = listener.Close() }()
-	}
+	eventually(func() bool { // somebody who keeps the port longer than that will do, too
+		listener, err := net.Listen("tcp", "127.0.0.1:8580")
+		if err == nil {
+			t.Cleanup(func() { _ = listener.Close() })
+		}
+		return err == nil
+	})
 	d := newDemo(t)
 	d.up()
 	page, here := d.page()
@@ -224,9 +227,8 @@ func TestTheDemoAfterItWasKilled(t *testing.T) {
 	d.up()
 	_, here = d.page()
 	ana, ben = d.person(here, "Ana"), d.person(here, "Ben")
-	ana.reads("1 × Earl Grey (Ben)")
 	ana.orders("Flat white")
-	ben.reads("2 orders")
+	ben.reads("2 orders", "1 × Earl Grey (Ben)")
 	ana.presses("close")
 	ben.reads("is today's runner", "2 cups")
 	require.Equal(t, 1, ben.count("Coffee run"))
@@ -326,7 +328,5 @@ func TestSmoke(t *testing.T) {
 		require.Contains(t, out, line)
 	}
 	require.FileExists(t, filepath.Join(d.state, "smoke", "services.log"))
-	smoked := &demo{t: t, state: filepath.Join(d.state, "smoke")}
-	code, out = smoked.local("reset")
-	require.Zero(t, code, fmt.Sprint(out))
+	require.NoDirExists(t, filepath.Join(d.state, "smoke", "kafka"), "what was played is forgotten")
 }

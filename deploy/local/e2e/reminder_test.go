@@ -20,7 +20,8 @@ const remindedSoon = "REMINDER_OFFSET_DEFAULT=1"
 func (w *world) startsRun(p person, reminder time.Duration) (due time.Time) {
 	w.t.Helper()
 	due = time.Now().Add(reminder).Truncate(time.Second)
-	status, _ := w.sends(click(p, "1.2", "start", fmt.Sprintf(`{"at":%d,"place":"Lobby"}`, due.Add(time.Minute).Unix())))
+	start := click(p, "1.2", "start", fmt.Sprintf(`{"at":%d,"place":"Lobby"}`, due.Add(time.Minute).Unix()))
+	status, _ := w.sends(start)
 	require.Equal(w.t, http.StatusOK, status)
 	return due
 }

@@ -210,7 +210,7 @@ func (w *world) metricsAreThere() {
 	} {
 		text := w.metrics(service)
 		for _, name := range names {
-			require.True(w.t, strings.Contains(text, "\ncoffeebuddy_"+name), "%s has no %s:\n%s", service, name, text)
+			require.Contains(w.t, text, "\ncoffeebuddy_"+name, service)
 			plain, _, _ := strings.Cut(name, "{")
 			plain, _, _ = strings.Cut(strings.TrimSuffix(plain, "_bucket"), " ")
 			require.Regexp(w.t, `(?m)^# HELP coffeebuddy_`+plain+` \S`, text, service)

@@ -17,20 +17,29 @@ import (
 // limit is how long the run may take, from starting the stack to the last message.
 const limit = 3 * time.Minute
 
-// Run starts a stack of its own with its state in cfg.Dir, plays a run and prints the conversation to out.
-// The error says what went wrong; the services' logs are then in services.log there.
+// Run starts a stack of its own with its state in cfg.Dir, plays a run, prints the conversation to out and forgets it.
+// The error says what went wrong; everything is then left as it was, the services' logs in services.log.
 func Run(ctx context.Context, cfg stack.Config, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := stack.Reset(ctx, cfg.Dir); err != nil {
 		return err
 	}
+	if err := run(ctx, cfg, out); err != nil {
+		return fmt.Errorf("%w (see %s)", err, logFile(cfg))
+	}
+	return stack.Reset(ctx, cfg.Dir)
+}
+
+func logFile(cfg stack.Config) string { return filepath.Join(cfg.Dir, "services.log") }
+
+func run(ctx context.Context, cfg stack.Config, out io.Writer) error {
 	lock, err := stack.Lock(cfg.Dir)
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
-	logs, err := os.Create(filepath.Join(cfg.Dir, "services.log"))
+	logs, err := os.Create(logFile(cfg))
 	if err != nil {
 		return fmt.Errorf("log file: %w", err)
 	}
@@ -41,13 +50,10 @@ func Run(ctx context.Context, cfg stack.Config, out io.Writer) error {
 		return err
 	}
 	defer s.Stop()
-	if err = s.Ready(ctx); err == nil {
-		err = play(ctx, s.PageURL, out)
+	if err := s.Ready(ctx); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("%w (see %s)", err, logs.Name())
-	}
-	return nil
+	return play(ctx, s.PageURL, out)
 }
 
 // play is one run: Ana starts it, three people order in three ways, Ana closes it, the runner gets the list.

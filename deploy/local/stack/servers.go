@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -128,16 +127,17 @@ func (s *Stack) forgetPositions(ctx context.Context) error {
 	return nil
 }
 
-// chooseAddresses gives each service an address that it keeps for its life.
-func (s *Stack) chooseAddresses() (err error) {
+// chooseAddresses takes a port for the page and gives each service an address that it keeps for its life.
+func (s *Stack) chooseAddresses() error {
+	listener, err := reserve(s.cfg.Port)
+	if err != nil {
+		return err
+	}
+	s.page = listener
+	s.stop = append(s.stop, func() { _ = listener.Close() })
+	port := listener.Addr().(*net.TCPAddr).Port
 	for i, name := range Services {
-		wish := 0
-		if s.cfg.Port != 0 {
-			wish = s.cfg.Port + 1 + i
-		}
-		if s.Addresses[name], err = freeAddress(wish); err != nil {
-			return err
-		}
+		s.Addresses[name] = address(port + 1 + i)
 	}
 	s.SlackRequestsURL = "http://" + s.Addresses["ingress"]
 	return nil
@@ -153,11 +153,7 @@ func (s *Stack) startSlack() error {
 		return nil
 	}
 	s.SigningSecret, s.BotToken = secret(), "xoxb-local-"+secret()
-	addr, err := freeAddress(s.cfg.Port)
-	if err != nil {
-		return err
-	}
-	s.PageURL = "http://" + addr
+	s.PageURL = "http://" + s.page.Addr().String()
 	s.SlackAPIURL = s.PageURL + "/api/"
 	sim, err := slacksim.New(slacksim.Config{
 		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
@@ -173,41 +169,51 @@ func (s *Stack) startSlack() error {
 		}
 		_ = srv.Close()
 	})
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("slack simulator: %w", err)
-	}
-	go func() { _ = srv.Serve(listener) }()
+	go func() { _ = srv.Serve(s.page) }()
 	return nil
 }
 
-// Ports below those that systems hand out for outgoing connections, which would take a service's while it is down.
+// Ports are taken in blocks. They are below those that systems hand out for outgoing connections, which would take a
+// service's while it is down.
 const (
+	block     = 10
 	firstPort = 20000
 	lastPort  = 32000
 )
 
-var handedOut sync.Map // ports that stacks of this process were given
-
-// freeAddress returns a loopback address with the wished port, or with another one if that is taken or 0.
-func freeAddress(wish int) (string, error) {
+// reserve listens on the first port of a block whose next ones are free: that at the wished port or, if one of those is
+// taken or it is 0, another. For as long as the listener is open no other stack takes a port of the block.
+func reserve(wish int) (net.Listener, error) {
 	for try := range 100 {
 		port := wish
 		if wish == 0 || try > 0 {
-			port = firstPort + rand.N(lastPort-firstPort)
+			port = firstPort + block*rand.N((lastPort-firstPort)/block)
 		}
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		listener, err := net.Listen("tcp", addr)
+		listener, err := net.Listen("tcp", address(port))
 		if err != nil {
 			continue
 		}
-		_ = listener.Close()
-		if _, taken := handedOut.LoadOrStore(port, true); !taken || port == wish {
-			return addr, nil
+		if free(port + 1) {
+			return listener, nil
 		}
+		_ = listener.Close()
 	}
-	return "", errors.New("no free port on 127.0.0.1")
+	return nil, errors.New("no free ports on 127.0.0.1")
 }
+
+// free says whether nobody listens on any of the services' ports, the first of which is given.
+func free(first int) bool {
+	for i := range Services {
+		listener, err := net.Listen("tcp", address(first+i))
+		if err != nil {
+			return false
+		}
+		_ = listener.Close()
+	}
+	return true
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 func secret() string {
 	b := make([]byte, 16)

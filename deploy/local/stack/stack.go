@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ type Config struct {
 	KafkaBootstrap string // given broker; empty: the embedded one
 	SlackAPIURL    string // given Slack (or simulator); empty: the simulator of our own
 
-	Port     int       // wished for the page, and those after it for the services; taken: others. 0: any
+	Port     int       // wished for the page, and the next ones for the services; taken: others. 0: any
 	Binaries string    // folder of ready-built services; empty: build them
 	CoverDir string    // build with coverage counters and have them written here
 	NoLimits bool      // simulator without Slack's rate limits, for load
@@ -49,6 +50,7 @@ type Stack struct {
 
 	cfg      Config
 	logs     *merger
+	page     net.Listener // on the first of our ports
 	children map[string]*child
 	stop     []func() // in reverse order
 	running  sync.WaitGroup
@@ -87,11 +89,15 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 	return s, s.startServices(ctx)
 }
 
+// patience is how long people wait without asking what goes on.
+const patience = 3 * time.Second
+
 func (s *Stack) build(ctx context.Context) error {
 	if s.cfg.Binaries != "" {
 		return nil
 	}
 	s.cfg.Binaries = filepath.Join(s.cfg.Dir, "bin")
+	defer time.AfterFunc(patience, func() { s.Say("building the services; the first time that takes a few minutes") }).Stop()
 	return Build(ctx, s.cfg.Root, s.cfg.Binaries, s.cfg.CoverDir != "")
 }
 

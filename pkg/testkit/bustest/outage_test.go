@@ -6,11 +6,13 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
@@ -59,6 +61,50 @@ func TestADatabaseThatDoesNotAnswerBlocksAndParksNothing(t *testing.T) {
 	p.cut() // at last the system notices; what was in flight may or may not have been committed
 	p.hang(false)
 	f.exactlyOnce(60, soon)
+}
+
+// Whoever waits for such a database waits for less than a minute, also without a limit of his own, and may try again.
+func TestADatabaseThatDoesNotAnswerIsGivenUp(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes as long as a server may be silent")
+	}
+	f := setup(t, 1)
+	p := newProxy(t, f.db.URL)
+	pool, err := postgres.Open(postgres.Config{URL: p.url, MaxConnections: 5}, role, f.tel)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = pool.Close() })
+	ctx := context.WithoutCancel(t.Context())
+
+	begun := time.Now()
+	var ready, silent, ended sync.WaitGroup
+	ready.Add(3)
+	silent.Add(1)
+	hanging := func(ask func(tx *postgres.Tx) error) {
+		ended.Go(func() {
+			err := pool.InTx(ctx, func(tx *postgres.Tx) error {
+				ready.Done()
+				silent.Wait()
+				return ask(tx)
+			})
+			assert.Error(t, err)
+			assert.True(t, postgres.Infrastructure(err), "%v", err)
+		})
+	}
+	hanging(func(tx *postgres.Tx) error { return tx.Exec("SELECT 1").Error })
+	hanging(func(tx *postgres.Tx) error { _, err := tx.Pgx().Exec(ctx, "SELECT 1"); return err })
+	hanging(func(*postgres.Tx) error { return nil }) // its commit
+	ready.Wait()
+	p.hang(true)
+	silent.Done()
+	ended.Wait()
+	require.Less(t, time.Since(begun), time.Minute)
+	begun = time.Now()
+	err = pool.Read(ctx).Exec("SELECT 1").Error
+	require.True(t, postgres.Infrastructure(err), "%v", err)
+	require.Less(t, time.Since(begun), time.Minute)
+	p.hang(false)
+	require.NoError(t, pool.Read(ctx).Exec("SELECT 1").Error)
 }
 
 func TestABrokerOutageIsSurvived(t *testing.T) {

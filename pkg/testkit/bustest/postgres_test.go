@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -283,6 +284,16 @@ func TestSlowStatementsAreLoggedWithoutTheirValues(t *testing.T) {
 	defer pool.Close()
 	require.NoError(t, pool.Read(t.Context()).Exec("SELECT ?::text, pg_sleep(0.6)", "oat milk").Error)
 	require.Error(t, pool.Read(t.Context()).Exec("SELECT ?::integer", "oat milk").Error)
-	require.Contains(t, log.String(), `SELECT $1::text, pg_sleep(0.6)`)
+	require.NoError(t, pool.InTx(t.Context(), func(tx *postgres.Tx) error {
+		batch := &pgx.Batch{}
+		batch.Queue("SELECT $1::text, 1", "oat milk")
+		batch.Queue("SELECT $1::text, pg_sleep(0.7)", "oat milk")
+		tx.BeforeCommit("SELECT $1::text, pg_sleep(0.8)", "oat milk")
+		return tx.Pgx().SendBatch(t.Context(), batch).Close()
+	}))
+	for _, sql := range []string{"SELECT $1::text, pg_sleep(0.6)", "SELECT $1::text, 1; SELECT $1::text, pg_sleep(0.7)", "SELECT $1::text, pg_sleep(0.8); COMMIT"} {
+		require.Contains(t, log.String(), `"`+sql+`"`)
+	}
+	require.Equal(t, 3, strings.Count(log.String(), "slow statement"))
 	require.NotContains(t, log.String(), "oat milk")
 }

@@ -113,20 +113,27 @@ func (c crowd) play(policy ledger.Policy, seed uint64) (outcome, error) {
 	return result, nil
 }
 
-// playAll returns the mean outcome over the seeds 1 to n.
-func (c crowd) playAll(policy ledger.Policy, n uint64) (outcome, error) {
-	var mean outcome
-	for seed := uint64(1); seed <= n; seed++ {
-		o, err := c.play(policy, seed)
-		if err != nil {
-			return outcome{}, err
+// playEach returns the outcomes of the seeds 1 to n.
+func (c crowd) playEach(policy ledger.Policy, n uint64) ([]outcome, error) {
+	all := make([]outcome, n)
+	for i := range all {
+		var err error
+		if all[i], err = c.play(policy, uint64(i)+1); err != nil {
+			return nil, err
 		}
-		mean.deviation += o.deviation / float64(n)
-		mean.low += o.low / float64(n)
-		mean.high += o.high / float64(n)
-		mean.backToBack += o.backToBack / float64(n)
 	}
-	return mean, nil
+	return all, nil
+}
+
+func meanOf(all []outcome) (mean outcome) {
+	n := float64(len(all))
+	for _, o := range all {
+		mean.deviation += o.deviation / n
+		mean.low += o.low / n
+		mean.high += o.high / n
+		mean.backToBack += o.backToBack / n
+	}
+	return mean
 }
 
 func name(person int) ledger.UserID { return ledger.UserID(rune('A' + person)) }

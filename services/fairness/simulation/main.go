@@ -79,10 +79,11 @@ func printTable(out io.Writer, title string, rows []row, seeds uint64) error {
 	fmt.Fprintln(w, "| case\t| people\t| max deviation\t| ratio low–high\t| back-to-back\t|")
 	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|")
 	for _, r := range rows {
-		o, err := r.crowd.playAll(r.policy, seeds)
+		all, err := r.crowd.playEach(r.policy, seeds)
 		if err != nil {
 			return fmt.Errorf("%s, %d people: %w", r.name, r.crowd.people, err)
 		}
+		o := meanOf(all)
 		fmt.Fprintf(w, "| %s\t| %d\t| %.2f\t| %.2f–%.2f\t| %.0f\t|\n", r.name, r.crowd.people, o.deviation, o.low, o.high, o.backToBack)
 	}
 	return w.Flush()

@@ -62,17 +62,13 @@ func (p fewest) Choose(r ledger.Request) (ledger.Choice, error) {
 		}
 	}
 	users := slices.Sorted(maps.Keys(r.Orders))
-	served := func(user ledger.UserID) (n int) {
-		for _, runner := range counted {
-			if runner == user {
-				n++
-			}
-		}
-		return n
+	served := make(map[ledger.UserID]int)
+	for _, runner := range counted {
+		served[runner]++
 	}
 	runner := slices.MinFunc(users, func(a, b ledger.UserID) int {
 		return cmp.Or(
-			cmp.Compare(served(a), served(b)),
+			cmp.Compare(served[a], served[b]),
 			r.Ledger.Standings[a].LastServedAt.Compare(r.Ledger.Standings[b].LastServedAt))
 	})
 	return ledger.Choice{Runner: runner}, nil

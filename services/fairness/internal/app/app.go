@@ -9,16 +9,13 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/outbox"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/service"
-	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/events"
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/store"
 )
 
-const role = "coffeebuddy_fairness"
-
 // Build registers the parts of fairness. It connects to nothing.
 func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
-	db, err := postgres.Open(cfg.Postgres, role, rt.Telemetry)
+	db, err := postgres.Open(cfg.Postgres, store.Role, rt.Telemetry)
 	if err != nil {
 		return err
 	}
@@ -35,8 +32,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 		return err
 	}
 	consumer, err := client.NewConsumer(db, bus.ConsumerConfig{
-		Group: "fairness", Schema: store.Schema,
-		Subscriptions: []bus.Subscription{{Topic: topic.RunEvents, Wants: events.Wants, Handler: runs}},
+		Group: "fairness", Schema: store.Schema, Subscriptions: events.Subscriptions(runs),
 	})
 	if err != nil {
 		return err

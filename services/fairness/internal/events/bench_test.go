@@ -35,7 +35,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{T: t, db: testkit.Postgres(t).Open("coffeebuddy_fairness")}
+	b := &bench{T: t, db: testkit.Postgres(t).Open(store.Role)}
 	tel, _ := testkit.Telemetry(t)
 	var err error
 	b.runs, err = events.NewRuns(store.Store{}, b, tel, func() time.Time { return noon })

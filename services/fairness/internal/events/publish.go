@@ -59,7 +59,7 @@ func (h *Runs) publish(ctx context.Context, tx *postgres.Tx, b *batch) error {
 
 func toMessage(cause *news, event *fairnessv1.FairnessEvent, at time.Time) (bus.Message, error) {
 	event.OccurredAt = timestamppb.New(at)
-	key := cause.Channel.Workspace + "/" + cause.Channel.Channel
+	key := topic.Key(cause.Channel.Workspace, cause.Channel.Channel)
 	message, err := bus.Encode(topic.FairnessEvents, key, event.GetId(), event.GetRunId(), at, event)
 	if err != nil {
 		return bus.Message{}, err

@@ -14,6 +14,7 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/ledger"
 )
 
@@ -31,6 +32,11 @@ type Store interface {
 // Outbox publishes messages after tx is committed, in order per key.
 type Outbox interface {
 	Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) error
+}
+
+// Subscriptions are the topics fairness reads.
+func Subscriptions(runs *Runs) []bus.Subscription {
+	return []bus.Subscription{{Topic: topic.RunEvents, Wants: Wants, Handler: runs}}
 }
 
 // Runs handles the topic coffeebuddy.run.events.

@@ -8,9 +8,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Schema is where the tables are; Migration is the version of it that this release needs.
+// Schema is where the tables are, Role whom connections act as; Migration is the version of the schema that this release needs.
 const (
 	Schema    = "fairness"
+	Role      = "coffeebuddy_fairness"
 	Migration = 2
 )
 

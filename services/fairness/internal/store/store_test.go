@@ -32,7 +32,7 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	kit := testkit.Postgres(t)
-	return &bench{TB: t, kit: kit, db: kit.Open("coffeebuddy_fairness")}
+	return &bench{TB: t, kit: kit, db: kit.Open(store.Role)}
 }
 
 type cups = map[ledger.UserID]int

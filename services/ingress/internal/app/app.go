@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/service"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/delivery"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/events"
@@ -17,7 +18,7 @@ import (
 
 // Build registers the parts of ingress. It connects to nothing.
 func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
-	db, err := store.Open(cfg.Postgres, rt.Telemetry)
+	db, err := postgres.Open(cfg.Postgres, store.Role, rt.Telemetry)
 	if err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 
 	known := store.New(db, delivery.Lease)
 	directory := people.New(known, web, rt.Log, time.Now)
-	sender, err := delivery.NewSender(known, web, directory, client, rt.Telemetry, time.Now)
+	sender, err := delivery.NewSender(known, web, directory, client, !cfg.DisableReminders, rt.Telemetry, time.Now)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	}
 	rt.Handle("/slack/", handler)
 
-	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Needs) })
+	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Migration) })
 	rt.Check("kafka", client.Check)
 	rt.Check("slack", web.Check)
 	rt.Check("consumer", consumer.Check)

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
+	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
 	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
@@ -21,7 +21,7 @@ import (
 func (s *Sender) deliver(ctx context.Context, c *Claim) (r Result) {
 	defer func() {
 		if p := recover(); p != nil { // a message that cannot be rendered must not take the others down with it
-			s.log.ErrorContext(ctx, "delivery panicked", "cause", fmt.Sprintf("%T", p), "stack", string(debug.Stack())) // its text may quote people
+			s.log.ErrorContext(ctx, "delivery panicked", "cause", telemetry.PanicCause(p), "stack", string(debug.Stack()))
 			r = s.giveUp(ctx, c, "panic")
 		}
 	}()
@@ -204,13 +204,13 @@ func (s *Sender) abandon(ctx context.Context, c *Claim, code string) Result {
 		Id: id, CorrelationId: c.CorrelationID, WorkspaceId: c.WorkspaceID, ChannelId: c.ChannelID, IssuedAt: timestamppb.New(s.now()),
 		What: &commandv1.Command_AbandonRun{AbandonRun: &commandv1.AbandonRun{RunId: c.RunID, Cause: code}},
 	}
-	msg, err := bus.Encode(topic.Commands, c.WorkspaceID+"/"+c.ChannelID, id, c.RunID, s.now(), command)
+	msg, err := bus.Encode(topic.Commands, topic.Key(c.WorkspaceID, c.ChannelID), id, c.RunID, s.now(), command)
 	if err == nil {
 		msg.Headers = map[string]string{bus.CorrelationHeader: c.CorrelationID}
 		err = s.publisher.Publish(ctx, msg)
 	}
 	if err == nil {
-		err = s.queue.Record(ctx, c.notice(s.now()))
+		err = s.queue.Record(ctx, c.notice(code, s.now()))
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "run not abandoned", "error", err)

@@ -1,6 +1,6 @@
 // Package delivery brings to Slack what happened: which messages an event asks for, when each may be sent and when it is
 // no longer worth sending, and the sending itself. Every delivery is recorded before it is sent and sent once, whatever
-// fails in between; the rules are in docs/architecture.md under "Deliveries to Slack".
+// fails in between; the rules are in docs/architecture.md under "Deliveries".
 package delivery
 
 import (

@@ -18,11 +18,15 @@ func (s *Sender) render(ctx context.Context, c *Claim, now time.Time) []message.
 	case Summary:
 		return []message.Message{message.Summary(run, names)}
 	case List:
-		return message.RunnerList(run, c.Settings, names)
+		settings := c.Settings
+		if !s.reminders {
+			settings = nil
+		}
+		return message.RunnerList(run, settings, names)
 	case Reminder:
 		return message.Reminder(run, names, now)
 	case Notice:
-		return []message.Message{message.Abandoned(c.ChannelID)}
+		return []message.Message{message.Abandoned(c.ChannelID, c.cause(), c.Ref)}
 	case Answer:
 		if placed := c.Event.GetOrderPlaced(); placed != nil {
 			return []message.Message{message.UsualOrdered(c.Event.GetRun(), placed.GetUserId())}

@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	reminderv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/reminder/v1"
@@ -95,13 +96,16 @@ func answer(d Delivery, event *runv1.RunEvent, userID string) Delivery {
 	return d
 }
 
-// notice tells the initiator of c's run that its card cannot be shown.
-func (c *Claim) notice(at time.Time) Delivery {
+// notice tells the initiator of c's run that its card cannot be shown, and why.
+func (c *Claim) notice(code string, at time.Time) Delivery {
 	d := c.Delivery
-	d.Kind, d.Key, d.UserID, d.Conversation = Notice, "notice/"+d.RunID, c.Run.GetInitiatorId(), c.Run.GetInitiatorId()
+	d.Kind, d.Key, d.UserID, d.Conversation = Notice, "notice/"+d.RunID+"/"+code, c.Run.GetInitiatorId(), c.Run.GetInitiatorId()
 	d.Version, d.Opens, d.ObsoleteAt = 0, false, at.Add(noticeLife)
 	return d
 }
+
+// cause is the code of a notice.
+func (c *Claim) cause() string { return c.Key[strings.LastIndexByte(c.Key, '/')+1:] }
 
 // opens reports whether the claim is to post a run's card, which nobody has seen yet.
 func (c *Claim) opens() bool { return c.Kind == Card && c.MessageTS == "" }

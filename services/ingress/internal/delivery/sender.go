@@ -22,8 +22,9 @@ const (
 	shortestWait = 5 * time.Millisecond   // between two looks
 	longestWait  = 5 * time.Second        // between two looks while the database is away
 	workers      = 64
-	waiting      = 16 * workers     // claims in memory
-	mostClaimed  = 4 * workers      // at a time
+	waiting      = 2 * workers      // claims in line: what waits longer than half a lease is given back
+	mostWaiting  = 16 * workers     // in line, when many partitions find the same room
+	worthALook   = workers / 4      // room in the line
 	lastWords    = 10 * time.Second // after the end, for what is under way to end and be recorded
 	purgeEvery   = 10 * time.Minute
 	purgeBatch   = 500
@@ -68,21 +69,25 @@ type Sender struct {
 	slack     *slack.Client
 	people    People
 	publisher Publisher
+	reminders bool
 	log       *slog.Logger
 	now       func() time.Time
 	errors    metric.Int64Counter
 
 	claims  chan Claim
 	poke    chan struct{}
+	full    atomic.Bool // the claim loop waits for room
 	results chan recorded
 	pending atomic.Int64
 }
 
-// NewSender makes a sender; Run has it work.
-func NewSender(queue Queue, client *slack.Client, people People, publisher Publisher, tel *telemetry.Telemetry, now func() time.Time) (*Sender, error) {
+// NewSender makes a sender; Run has it work. reminders: the installation sends some, so they may be promised.
+func NewSender(
+	queue Queue, client *slack.Client, people People, publisher Publisher, reminders bool, tel *telemetry.Telemetry, now func() time.Time,
+) (*Sender, error) {
 	s := &Sender{
-		queue: queue, slack: client, people: people, publisher: publisher, log: tel.Log, now: now,
-		claims: make(chan Claim, waiting), poke: make(chan struct{}, 1), results: make(chan recorded),
+		queue: queue, slack: client, people: people, publisher: publisher, reminders: reminders, log: tel.Log, now: now,
+		claims: make(chan Claim, mostWaiting), poke: make(chan struct{}, 1), results: make(chan recorded),
 	}
 	var err1, err2 error
 	s.errors, err1 = tel.Meter.Int64Counter("errors_total", metric.WithDescription("Errors somebody should know of"))
@@ -98,7 +103,7 @@ func NewSender(queue Queue, client *slack.Client, people People, publisher Publi
 }
 
 // Room is how many claims the sender can take on at the moment.
-func (s *Sender) Room() int { return min((cap(s.claims)-len(s.claims))/2, mostClaimed) }
+func (s *Sender) Room() int { return max(waiting-len(s.claims), 0) / 2 }
 
 // Send carries out claims that the caller has leased. rest: there is more, which the caller could not lease now.
 // It does not wait.
@@ -181,23 +186,28 @@ func (s *Sender) look(ctx context.Context) {
 
 // claim hands what is due to the workers, as much as they have room for, and says when to look again.
 func (s *Sender) claim(ctx context.Context) (wait time.Duration, err error) {
+	s.full.Store(true) // before the look at the room, so that no worker that makes some goes unnoticed
+	room := s.Room()
+	if room < worthALook {
+		return poll, nil
+	}
+	s.full.Store(false)
 	backlog, err := s.queue.Backlog(ctx)
 	if err != nil {
 		return 0, err
 	}
 	s.pending.Store(int64(backlog.Pending))
-	switch room := s.Room(); {
+	switch {
 	case backlog.Next < 0:
 		return poll, nil
 	case backlog.Next > 0:
 		return min(max(backlog.Next, shortestWait), poll), nil
-	case room > 0:
-		claims, err := s.queue.Claim(ctx, room)
-		if err != nil {
-			return 0, err
-		}
-		s.Send(claims, false)
 	}
+	claims, err := s.queue.Claim(ctx, room)
+	if err != nil {
+		return 0, err
+	}
+	s.Send(claims, false)
 	return shortestWait, nil
 }
 
@@ -224,6 +234,9 @@ func (s *Sender) work(ctx context.Context) {
 				}
 			}
 		case c := <-s.claims:
+			if len(s.claims) <= waiting/2 && s.full.CompareAndSwap(true, false) {
+				s.wake()
+			}
 			if ctx.Err() != nil || time.Now().After(c.Begin) {
 				s.finish(c, c.giveBack())
 				continue

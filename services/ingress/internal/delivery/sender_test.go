@@ -1,10 +1,12 @@
 package delivery_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -391,7 +393,9 @@ func TestACardThatCannotBePostedEndsItsRun(t *testing.T) {
 	require.Equal(t, run.Id, command.GetAbandonRun().GetRunId())
 	require.Equal(t, "not_in_channel", command.GetAbandonRun().GetCause())
 	require.Nil(t, command.GetActor())
-	require.Len(t, w.slack.posted("D"+ana), 1, "whoever started it is told")
+	told := w.slack.posted("D" + ana)
+	require.Len(t, told, 1, "whoever started it is told")
+	require.Contains(t, told[0].text, "/invite")
 	require.Equal(t, "failed", w.states()[cardKey(run)])
 }
 
@@ -404,6 +408,10 @@ func TestACardThatComesTooLateEndsItsRun(t *testing.T) {
 	w.settled()
 	require.Empty(t, w.slack.posted(coffee))
 	require.Len(t, w.published.all(), 1)
+	told := w.slack.posted("D" + ana)
+	require.Len(t, told, 1)
+	require.Contains(t, told[0].text, "after the pickup")
+	require.NotContains(t, told[0].text, "/invite", "it would not help")
 }
 
 func TestARunThatEndedBeforeItsCardWasPostedNeedsNone(t *testing.T) {
@@ -601,4 +609,86 @@ func TestAMessageThatCannotBeRenderedStopsNoOther(t *testing.T) {
 	require.Equal(t, "sent", states[cardKey(fine)])
 	require.Equal(t, "failed", states[cardKey(broken)])
 	require.Len(t, w.published.all(), 1, "the run that nobody can see ends")
+}
+
+func TestNoReminderIsPromisedWhereNoneIsSent(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		t.Run(fmt.Sprint("silent ", silent), func(t *testing.T) {
+			w := newWorld(t)
+			w.silent = silent
+			r := w.start(w.store())
+			run := newRun(coffee)
+			r.hear(run.started(), run.assigned(ben, 1))
+			w.settled()
+			direct := w.slack.posted("D" + ben)
+			require.Len(t, direct, 1)
+			promise := "I'll remind you"
+			if silent {
+				require.NotContains(t, string(direct[0].blocks), promise)
+			} else {
+				require.Contains(t, string(direct[0].blocks), promise)
+			}
+		})
+	}
+}
+
+// What waits for a slow Slack waits in the database, where other replicas find it, and is not asked for all the time.
+func TestASlowSlackIsNotOverrun(t *testing.T) {
+	w := newWorld(t)
+	const n, inHand = 300, 64 + 128 // sent at the same time, and in line
+	queue := &counting{Queue: w.store()}
+	var recorded []delivery.Delivery
+	for i := range n {
+		run := newRun(fmt.Sprintf("C%03d", i))
+		recorded = append(recorded, delivery.Of(run.started(), delivery.Cause{})...)
+		w.applied(run)
+		w.slack.fail("chat.postMessage", fault{delay: 400 * time.Millisecond})
+	}
+	require.NoError(t, w.store().Record(t.Context(), recorded...))
+	w.start(queue)
+	w.settled()
+	for i := range n {
+		require.Len(t, w.slack.posted(fmt.Sprintf("C%03d", i)), 1)
+	}
+	require.LessOrEqual(t, queue.most(), inHand)
+	require.Less(t, queue.looks.Load(), int32(8*n/64), "a few for each line of claims")
+}
+
+// counting is a queue that counts what a sender has in hand, and how often it looks for more.
+type counting struct {
+	delivery.Queue
+	looks atomic.Int32
+
+	mu                 sync.Mutex
+	inHand, inHandMost int
+}
+
+func (q *counting) most() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.inHandMost
+}
+
+func (q *counting) Backlog(ctx context.Context) (delivery.Backlog, error) {
+	q.looks.Add(1)
+	return q.Queue.Backlog(ctx)
+}
+
+func (q *counting) Claim(ctx context.Context, limit int) ([]delivery.Claim, error) {
+	claims, err := q.Queue.Claim(ctx, limit)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.inHand += len(claims)
+	q.inHandMost = max(q.inHandMost, q.inHand)
+	return claims, err
+}
+
+func (q *counting) Finish(ctx context.Context, results []delivery.Result) (bool, error) {
+	more, err := q.Queue.Finish(ctx, results)
+	if err == nil {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.inHand -= len(results)
+	}
+	return more, err
 }

@@ -25,7 +25,7 @@ type fakeSlack struct {
 
 type post struct {
 	channel, ts, text string
-	metadata          json.RawMessage
+	blocks, metadata  json.RawMessage
 	at                time.Time
 }
 
@@ -99,7 +99,7 @@ func (f *fakeSlack) do(method string, r *http.Request) map[string]any {
 	case "chat.postMessage":
 		f.ts++
 		ts := fmt.Sprintf("1700000000.%06d", f.ts)
-		f.posts = append(f.posts, post{channel, ts, text, json.RawMessage(r.FormValue("metadata")), time.Now()})
+		f.posts = append(f.posts, post{channel, ts, text, json.RawMessage(r.FormValue("blocks")), json.RawMessage(r.FormValue("metadata")), time.Now()})
 		answer["ts"], answer["channel"] = ts, channel
 	case "chat.update":
 		f.changes = append(f.changes, change{r.FormValue("ts"), text, time.Now()})

@@ -47,6 +47,7 @@ type world struct {
 	spans     *testkit.SpanRecorder
 	published publisher
 	lease     time.Duration
+	silent    bool // nobody is reminded in this installation
 
 	mu   sync.Mutex
 	conn *pgx.Conn // of a superuser, for looking at what is there
@@ -58,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, database: testkit.Postgres(t), slack: newFakeSlack(t), lease: 4 * time.Second}
 	w.tel, w.spans = testkit.Telemetry(t)
 	var err error
-	w.db, err = store.Open(postgres.Config{URL: w.database.URL, MaxConnections: 10}, w.tel)
+	w.db, err = postgres.Open(postgres.Config{URL: w.database.URL, MaxConnections: 10}, store.Role, w.tel)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.db.Close() })
 	w.conn = w.database.Connect()
@@ -96,7 +97,7 @@ func (w *world) idle(queue delivery.Queue) *replica {
 	w.t.Helper()
 	client, err := slack.New(slack.Config{Token: "xoxb-test", APIURL: w.slack.URL + "/api/"}, w.tel)
 	require.NoError(w.t, err)
-	sender, err := delivery.NewSender(queue, client, names{}, &w.published, w.tel, time.Now)
+	sender, err := delivery.NewSender(queue, client, names{}, &w.published, !w.silent, w.tel, time.Now)
 	require.NoError(w.t, err)
 	r := &replica{w: w, queue: queue, sender: sender, handlers: map[string]bus.Handler{}, stop: func() {}}
 	for _, s := range events.Subscriptions(w.store(), sender) {

@@ -53,9 +53,25 @@ func OnlyInChannels() Message {
 	return only("Coffee runs happen in channels. Try `/coffee` in one, so that others can join.")
 }
 
-// Abandoned tells the person who started a run by direct message that its card could not be posted.
-func Abandoned(channelID string) Message {
-	return only("I couldn't post your coffee run in %s, so I cancelled it. Invite me there with `/invite` and try `/coffee` again.", channel(channelID))
+// Abandoned tells the person who started a run by direct message that its card could not be posted, and what to do. code
+// is why: Slack's own, or one of delivery's.
+func Abandoned(channelID, code, ref string) Message {
+	switch code {
+	case "not_in_channel", "channel_not_found":
+		return abandoned(channelID, "Invite me there with `/invite` and try `/coffee` again.")
+	case "is_archived":
+		return abandoned(channelID, "The channel is archived: try `/coffee` in another one.")
+	case "too_late":
+		return abandoned(channelID, "I only got to it after the pickup. `/coffee` starts a new one.")
+	case "restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_only_channel", "posting_to_general_channel_denied":
+		return abandoned(channelID, "I may not post there: try `/coffee` in another channel, or ask a workspace admin to allow it.")
+	default:
+		return withRef(abandoned(channelID, "It is not your fault. Please try `/coffee` again; if that fails too, tell whoever looks after CoffeeBuddy.").Text, ref)
+	}
+}
+
+func abandoned(channelID, hint string) Message {
+	return only("I couldn't post your coffee run in %s, so I cancelled it. %s", channel(channelID), hint)
 }
 
 // UnknownAction answers a click on something that this version does not know.

@@ -23,7 +23,11 @@ func TestReplies(t *testing.T) {
 	golden(t, "modal_failed", message.ModalFailed(ref))
 	golden(t, "not_in_channel", message.NotInChannel(botID), "bot unknown", message.NotInChannel(""))
 	golden(t, "only_in_channels", message.OnlyInChannels())
-	golden(t, "abandoned", message.Abandoned(channelID))
+	var abandoned []any
+	for _, code := range []string{"not_in_channel", "is_archived", "too_late", "restricted_action", "msg_blocks_too_long"} {
+		abandoned = append(abandoned, code, message.Abandoned(channelID, code, ref))
+	}
+	golden(t, "abandoned", abandoned...)
 	golden(t, "unknown_action", message.UnknownAction())
 	golden(t, "broken", message.Broken(ref), "no ref", message.Broken(""))
 }

@@ -28,6 +28,7 @@ func Summary(run *runv1.Run, names Names) Message {
 }
 
 // RunnerList tells the runner, by direct message, what to fetch; in full, in as many messages as that takes.
+// Without settings no reminder is promised.
 func RunnerList(run *runv1.Run, settings *runv1.ChannelSettings, names Names) []Message {
 	pickup := clock(run.GetPickupAt())
 	first := only("🏃 *You're today's runner* in %s — pickup *%s*", channel(run.GetChannelId()), pickup)

@@ -38,6 +38,7 @@ func TestRunnerList(t *testing.T) {
 	late.Assignment.AssignedAt = timestamppb.New(pickup.Add(-5 * time.Minute))
 	golden(t, "runner_list_3", list(closed("U0BEN", three()...), settings())...)
 	golden(t, "runner_list_reminders_off", list(closed("U0BEN", three()...), off)...)
+	golden(t, "runner_list_reminders_off", list(closed("U0BEN", three()...), nil)...)
 	golden(t, "runner_list_after_the_reminder", list(late, settings())...)
 	golden(t, "runner_list_100", list(closed("U0BEN", crowd(100, "Filter coffee, mug #")...), settings())...)
 	golden(t, "runner_list_300_long", list(closed("U0BEN", crowd(300, longest)...), settings())...)
@@ -102,15 +103,15 @@ func TestWhy(t *testing.T) {
 		"Ben owes 1.4 runs and did not run in the last 5.":                                                     {Rule: runv1.Rule_RULE_RESTED_DEBTOR, BalanceMicros: -1_400_000, RunsSinceServed: longAgo, Window: 5},
 		"Ben owes 1 run and has not run yet.":                                                                  {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -1_020_000, RunsSinceServed: never, Cups: 4},
 		"Ben owes 0.1 runs.":                                                                                   {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: -60_000, RunsSinceServed: new(uint32(1)), Window: 5},
-		"Ben is even, the others are ahead.":                                                                   {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 40_000, RunsSinceServed: never},
-		"Ben is 1 run ahead, the others more.":                                                                 {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 1_000_000, RunsSinceServed: new(uint32(0))},
-		"Ben is 2.5 runs ahead, the others more.":                                                              {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 2_500_000, RunsSinceServed: new(uint32(0))},
+		"Ben is even, the others who could go are ahead.":                                                      {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 40_000, RunsSinceServed: never},
+		"Ben is 1 run ahead, the others who could go more.":                                                    {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 1_000_000, RunsSinceServed: new(uint32(0))},
+		"Ben is 2.5 runs ahead, the others who could go more.":                                                 {Rule: runv1.Rule_RULE_LOWEST_BALANCE, BalanceMicros: 2_500_000, RunsSinceServed: new(uint32(0))},
 		"Ben was the only one who could go.":                                                                   {Rule: runv1.Rule_RULE_ONLY_CANDIDATE, RunnerUpId: "U0CEM"},
 		"Ben volunteered. Thank you!":                                                                          {Rule: runv1.Rule_RULE_ONLY_VOLUNTEER},
 		"Ben said “I'll go”. Thank you!":                                                                       {Rule: runv1.Rule_RULE_TOOK_OVER},
-		"Ben is level with others and has not run yet. Next in line: Cem.":                                     {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunnerUpId: "U0CEM"},
-		"Ben is level with others and ran longest ago.":                                                        {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunsSinceServed: longAgo},
-		"All were level, so the lot decided: Ben. Next in line: Cem.":                                          {Rule: runv1.Rule_RULE_DRAW, RunnerUpId: "U0CEM"},
+		"Of those who were level, only Ben had not run yet. Next in line: Cem.":                                {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunnerUpId: "U0CEM"},
+		"Of those who were level, Ben ran longest ago.":                                                        {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunsSinceServed: longAgo},
+		"Several were level, so the lot decided: Ben. Next in line: Cem.":                                      {Rule: runv1.Rule_RULE_DRAW, RunnerUpId: "U0CEM"},
 		"Ben ran least in the last 5 runs.":                                                                    {Rule: runv1.Rule_RULE_FEWEST_IN_WINDOW, Window: 5},
 		"":                                                                                                     {},
 	} {

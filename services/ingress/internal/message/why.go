@@ -21,14 +21,14 @@ func Why(assignment *runv1.Assignment, names Names) string {
 	case runv1.Rule_RULE_RESTED_DEBTOR, runv1.Rule_RULE_LOWEST_BALANCE:
 		why = fmt.Sprintf("%s %s%s.%s", name, balance(e), rested(e), history(e))
 	case runv1.Rule_RULE_SERVED_LONGEST_AGO:
-		why = name + " is level with others and ran longest ago."
+		why = "Of those who were level, " + name + " ran longest ago."
 		if e.RunsSinceServed == nil {
-			why = name + " is level with others and has not run yet."
+			why = "Of those who were level, only " + name + " had not run yet."
 		}
 	case runv1.Rule_RULE_FEWEST_IN_WINDOW:
 		why = fmt.Sprintf("%s ran least in the last %s.", name, plural(int(e.GetWindow()), "run", "runs"))
 	case runv1.Rule_RULE_DRAW:
-		why = "All were level, so the lot decided: " + name + "."
+		why = "Several were level, so the lot decided: " + name + "."
 	default:
 		return ""
 	}
@@ -46,11 +46,11 @@ func balance(e *runv1.Explanation) string {
 	case rounded > 0:
 		return fmt.Sprintf("owes %.3g runs", rounded)
 	case rounded == -1:
-		return "is 1 run ahead, the others more"
+		return "is 1 run ahead, the others who could go more"
 	case rounded < 0:
-		return fmt.Sprintf("is %.3g runs ahead, the others more", -rounded)
+		return fmt.Sprintf("is %.3g runs ahead, the others who could go more", -rounded)
 	default:
-		return "is even, the others are ahead"
+		return "is even, the others who could go are ahead"
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	namesLimit  = 2 * time.Second // for all that one message needs
 	namesAsked  = 300             // most people looked up in Slack for one message: as many as a run has orders
 	atOnce      = 16
+	mostAhead   = 64 // lookups ahead of the need
 	mostEntries = 50_000
 )
 
@@ -40,6 +41,7 @@ type Directory struct {
 	log    *slog.Logger
 	now    func() time.Time
 	asking singleflight.Group
+	ahead  chan struct{} // a place for each lookup that is expected
 
 	mu      sync.Mutex
 	entries map[key]entry
@@ -56,7 +58,7 @@ type entry struct {
 
 // New returns an empty directory.
 func New(store Store, source Source, log *slog.Logger, now func() time.Time) *Directory {
-	return &Directory{store: store, source: source, log: log, now: now, entries: map[key]entry{}}
+	return &Directory{store: store, source: source, log: log, now: now, ahead: make(chan struct{}, mostAhead), entries: map[key]entry{}}
 }
 
 // Person describes someone. What is known from earlier is good enough when Slack does not answer;
@@ -78,6 +80,21 @@ func (d *Directory) Person(ctx context.Context, workspaceID, userID string) (Per
 	case result := <-asked:
 		return result.Val.(Person), result.Err
 	}
+}
+
+// Expect looks someone up ahead of the message that will name them. It does not wait, and does nothing when there is much to do.
+func (d *Directory) Expect(ctx context.Context, workspaceID, userID string) {
+	select {
+	case d.ahead <- struct{}{}:
+	default:
+		return
+	}
+	go func() {
+		defer func() { <-d.ahead }()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+		defer cancel()
+		_, _ = d.Person(ctx, workspaceID, userID) // whoever needs to know asks again
+	}()
 }
 
 // look asks the store and, when that knows nothing recent, Slack.

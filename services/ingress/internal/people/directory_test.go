@@ -191,3 +191,21 @@ func TestNamesComeInTimeWithoutSlack(t *testing.T) {
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the bubble's clock
 	})
 }
+
+func TestWhoIsExpectedIsKnownWhenNeeded(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *table, slack *slack, d *people.Directory) {
+		slack.delay = time.Second
+		begun := time.Now()
+		for i := range 100 {
+			d.Expect(t.Context(), office, fmt.Sprintf("U%02d", i))
+		}
+		require.Zero(t, time.Since(begun), "nobody waits for it")
+		time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock
+		synctest.Wait()
+		require.EqualValues(t, 64, slack.asked.Load(), "and it does not grow beyond all bounds")
+		d.Expect(t.Context(), office, "U00")
+		require.Equal(t, "U00", d.Names(t.Context(), office, []string{"U00"})("U00"))
+		require.Equal(t, time.Second, time.Since(begun))
+		require.EqualValues(t, 64, slack.asked.Load(), "once is enough")
+	})
+}

@@ -51,9 +51,10 @@ type Client struct {
 	calls     metric.Int64Counter
 	limit     time.Duration
 
+	us      atomic.Pointer[identity] // nil: not known yet
+	refused atomic.Bool              // the token was refused when it was last used
+
 	mu       sync.Mutex
-	us       *identity
-	refused  atomic.Bool          // the token was refused when it was last used
 	channels map[string]time.Time // we were in, by the moment we learned of it
 	directs  map[string]string    // direct message conversations by person
 }

@@ -132,6 +132,8 @@ func TestWorkspaceIsAskedForUntilItIsKnownAndThenNeverAgain(t *testing.T) {
 		_, _ = io.WriteString(w, `{"ok":true,"team_id":"T1","user_id":"U1"}`)
 	})
 	require.Error(t, api.Check(t.Context()))
+	_, err := api.Workspace(t.Context())
+	require.Error(t, err, "whoever asks decides whether to wait")
 	for range 3 {
 		id, err := api.Workspace(t.Context())
 		require.NoError(t, err)

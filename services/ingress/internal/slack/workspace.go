@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	slackgo "github.com/slack-go/slack"
 )
 
@@ -17,7 +16,7 @@ const (
 // identity is who the token belongs to.
 type identity struct{ workspaceID, botUserID string }
 
-// Workspace returns the id of the workspace the app is installed in. Slack is asked until it answers once, or ctx ends.
+// Workspace returns the id of the workspace the app is installed in. Slack is asked until it answered once.
 func (c *Client) Workspace(ctx context.Context) (string, error) {
 	us, err := c.whoAmI(ctx)
 	return us.workspaceID, err
@@ -30,26 +29,10 @@ func (c *Client) BotUser(ctx context.Context) (string, error) {
 }
 
 func (c *Client) whoAmI(ctx context.Context) (identity, error) {
-	c.mu.Lock()
-	us := c.us
-	c.mu.Unlock()
-	if us != nil {
+	if us := c.us.Load(); us != nil {
 		return *us, nil
 	}
-	found, err := backoff.Retry(ctx, func() (identity, error) {
-		us, err := c.authTest(ctx)
-		if e, ok := errors.AsType[*Error](err); ok && e.Class == Limited {
-			return us, errors.Join(backoff.RetryAfter(int(e.RetryAfter.Seconds())), err)
-		}
-		return us, err
-	}, backoff.WithMaxElapsedTime(0))
-	if err != nil {
-		return identity{}, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.us = &found
-	return found, nil
+	return c.authTest(ctx)
 }
 
 func (c *Client) authTest(ctx context.Context) (us identity, err error) {
@@ -62,6 +45,7 @@ func (c *Client) authTest(ctx context.Context) (us identity, err error) {
 			return errors.New("no team in the answer")
 		}
 		us = identity{answer.TeamID, answer.UserID}
+		c.us.Store(&us)
 		return nil
 	})
 	return us, err
@@ -70,18 +54,10 @@ func (c *Client) authTest(ctx context.Context) (us identity, err error) {
 // Check is ingress's readiness towards Slack: the workspace is known, and the token was not refused lately.
 // Slack being slow or away for a while is no reason to be taken out of service.
 func (c *Client) Check(ctx context.Context) error {
-	c.mu.Lock()
-	us := c.us
-	c.mu.Unlock()
-	if us != nil && !c.refused.Load() {
+	if c.us.Load() != nil && !c.refused.Load() {
 		return nil
 	}
-	found, err := c.authTest(ctx)
-	if err == nil && us == nil {
-		c.mu.Lock()
-		c.us = &found
-		c.mu.Unlock()
-	}
+	_, err := c.authTest(ctx)
 	return err
 }
 

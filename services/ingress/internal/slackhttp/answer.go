@@ -3,9 +3,7 @@ package slackhttp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/labstack/echo/v4"
@@ -76,11 +74,7 @@ func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			if value := recover(); value != nil {
-				cause := fmt.Sprintf("%T", value)
-				if fault, ok := value.(runtime.Error); ok {
-					cause = fault.Error()
-				}
-				s.Telemetry.Log.ErrorContext(c.Request().Context(), "handler panicked", "cause", cause, "stack", string(debug.Stack()))
+				s.Telemetry.Log.ErrorContext(c.Request().Context(), "handler panicked", "cause", telemetry.PanicCause(value), "stack", string(debug.Stack()))
 				err = errPanicked
 			}
 		}()

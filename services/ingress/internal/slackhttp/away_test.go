@@ -87,6 +87,13 @@ func TestSlackAway(t *testing.T) {
 		require.Empty(t, w.clicks(click("U0ANA", "close", runID, 0)))
 		require.False(t, w.only().GetActor().GetWorkspaceAdmin(), "nobody is an admin by accident")
 	})
+	for verb, want := range map[string]string{"close": "that the run is closed", "cancel": "that the run is cancelled"} {
+		within(t, func(w *world) {
+			w.slackAway = true
+			require.Contains(t, w.clicks(click("U0ADMIN", verb, runID, 0)), "I couldn't confirm "+want)
+			require.Empty(t, w.commands, "an admin is not refused because nobody could tell that they are one")
+		})
+	}
 	within(t, func(w *world) {
 		w.slackAway = true
 		require.Contains(t, w.clicks(click("U0ANA", "order", runID, 0)), "Slack did not let me open the form in time. Please click again. ref "+w.ref())

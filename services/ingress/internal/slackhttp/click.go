@@ -74,13 +74,18 @@ func (s *Server) perform(ctx context.Context, from click, verb, value string) me
 	case message.ActionWithdraw:
 		cmd.What = &commandv1.Command_WithdrawOrder{WithdrawOrder: &commandv1.WithdrawOrder{RunId: runID}}
 	case message.ActionClose:
-		from.admin = s.person(ctx, from.userID).WorkspaceAdmin
 		cmd.What = &commandv1.Command_CloseRun{CloseRun: &commandv1.CloseRun{RunId: runID}}
 	case message.ActionCancel:
-		from.admin = s.person(ctx, from.userID).WorkspaceAdmin
 		cmd.What = &commandv1.Command_CancelRun{CancelRun: &commandv1.CancelRun{RunId: runID}}
 	default:
 		return message.UnknownAction()
+	}
+	if verb == message.ActionClose || verb == message.ActionCancel {
+		person, err := s.person(ctx, from.userID)
+		if err != nil && !s.started(ctx, runID, from.userID) { // they may be an admin, whom runs must not refuse
+			return s.unconfirmed(ctx, verb, err)
+		}
+		from.admin = person.WorkspaceAdmin
 	}
 	return s.send(ctx, from, verb, runID, cmd)
 }

@@ -39,14 +39,14 @@ func TestClicks(t *testing.T) {
 		user    string
 		admin   bool
 	}{
-		"close":               {click("U0ANA", "close", runID, 0), func(c *commandv1.Command) string { return c.GetCloseRun().GetRunId() }, "U0ANA", false},
-		"close by an admin":   {click("U0ADMIN", "close", runID, 0), func(c *commandv1.Command) string { return c.GetCloseRun().GetRunId() }, "U0ADMIN", true},
-		"close by a stranger": {click("U0WHO", "close", runID, 0), func(c *commandv1.Command) string { return c.GetCloseRun().GetRunId() }, "U0WHO", false},
-		"cancel":              {menu("U0ANA", "cancel:"+runID), func(c *commandv1.Command) string { return c.GetCancelRun().GetRunId() }, "U0ANA", false},
-		"cancel by an admin":  {menu("U0ADMIN", "cancel:"+runID), func(c *commandv1.Command) string { return c.GetCancelRun().GetRunId() }, "U0ADMIN", true},
-		"withdraw":            {menu("U0BEN", "withdraw:"+runID), func(c *commandv1.Command) string { return c.GetWithdrawOrder().GetRunId() }, "U0BEN", false},
-		"withdraw by button":  {click("U0BEN", "withdraw", runID, 0), func(c *commandv1.Command) string { return c.GetWithdrawOrder().GetRunId() }, "U0BEN", false},
-		"usual":               {click("U0BEN", "usual", runID, 0), func(c *commandv1.Command) string { return c.GetPlaceUsual().GetRunId() }, "U0BEN", false},
+		"close":              {click("U0ANA", "close", runID, 0), func(c *commandv1.Command) string { return c.GetCloseRun().GetRunId() }, "U0ANA", false},
+		"close by an admin":  {click("U0ADMIN", "close", runID, 0), func(c *commandv1.Command) string { return c.GetCloseRun().GetRunId() }, "U0ADMIN", true},
+		"close by another":   {click("U0BEN", "close", runID, 0), func(c *commandv1.Command) string { return c.GetCloseRun().GetRunId() }, "U0BEN", false},
+		"cancel":             {menu("U0ANA", "cancel:"+runID), func(c *commandv1.Command) string { return c.GetCancelRun().GetRunId() }, "U0ANA", false},
+		"cancel by an admin": {menu("U0ADMIN", "cancel:"+runID), func(c *commandv1.Command) string { return c.GetCancelRun().GetRunId() }, "U0ADMIN", true},
+		"withdraw":           {menu("U0BEN", "withdraw:"+runID), func(c *commandv1.Command) string { return c.GetWithdrawOrder().GetRunId() }, "U0BEN", false},
+		"withdraw by button": {click("U0BEN", "withdraw", runID, 0), func(c *commandv1.Command) string { return c.GetWithdrawOrder().GetRunId() }, "U0BEN", false},
+		"usual":              {click("U0BEN", "usual", runID, 0), func(c *commandv1.Command) string { return c.GetPlaceUsual().GetRunId() }, "U0BEN", false},
 	} {
 		w := newWorld(t)
 		require.Empty(t, w.clicks(c.payload), name)
@@ -56,6 +56,7 @@ func TestClicks(t *testing.T) {
 		require.Equal(t, c.admin, cmd.GetActor().GetWorkspaceAdmin(), name)
 		require.Equal(t, "C0COFFEE", cmd.GetReplyTo(), name)
 		require.Equal(t, runID, w.messages[0].Subject, name)
+		require.Equal(t, []string{c.user}, w.expected, name)
 		require.Empty(t, w.views, name)
 	}
 }
@@ -161,6 +162,7 @@ func TestOrderButtonOpensTheForm(t *testing.T) {
 		w.runs[runID] = c.run
 		require.Empty(t, w.clicks(click(c.user, c.verb, runID, 0)), name)
 		require.Empty(t, w.commands, name)
+		require.Equal(t, []string{c.user}, w.expected, "they will order: "+name)
 		require.Len(t, w.views, 1, name)
 		raw, err := json.Marshal(w.views[0])
 		require.NoError(t, err)

@@ -59,7 +59,8 @@ func (s *Server) startTyped(ctx context.Context, from click, cmd command.Start) 
 	}
 	var zone *time.Location
 	if cmd.When.NeedsZone() {
-		zone = s.person(ctx, from.userID).Zone
+		person, _ := s.person(ctx, from.userID) // unknown: without a zone
+		zone = person.Zone
 	}
 	pickup, err := cmd.When.At(s.Now(), zone)
 	if past, ok := errors.AsType[*command.PastError](err); ok {

@@ -35,17 +35,31 @@ func (s *Server) usual(ctx context.Context, from click) (*runv1.Usual, error) {
 	})
 }
 
-// person is who someone is, as far as it is known.
-func (s *Server) person(ctx context.Context, userID string) people.Person {
-	person, err := ask(ctx, s, "person", func(ctx context.Context, workspaceID string) (people.Person, error) {
+func (s *Server) person(ctx context.Context, userID string) (people.Person, error) {
+	return ask(ctx, s, "person", func(ctx context.Context, workspaceID string) (people.Person, error) {
 		return s.People.Person(ctx, workspaceID, userID)
 	})
-	if err != nil {
-		return people.Person{UserID: userID, Name: people.Someone}
+}
+
+// expect has someone looked up while they go on: a card will name them soon.
+func (s *Server) expect(ctx context.Context, userID string) {
+	if workspaceID, err := s.Slack.Workspace(ctx); err == nil {
+		s.People.Expect(ctx, workspaceID, userID)
 	}
-	return person
 }
 
 func (s *Server) names(ctx context.Context) message.Names {
-	return func(userID string) string { return s.person(ctx, userID).Name }
+	return func(userID string) string {
+		person, err := s.person(ctx, userID)
+		if err != nil {
+			return people.Someone
+		}
+		return person.Name
+	}
+}
+
+// started reports whether a run is known to be someone's own.
+func (s *Server) started(ctx context.Context, runID, userID string) bool {
+	run, err := s.run(ctx, runID)
+	return err == nil && run.GetInitiatorId() == userID
 }

@@ -24,6 +24,7 @@ func (s *Server) openOrder(ctx context.Context, from click, runID string, firstT
 	form := message.OrderModal{Run: &runv1.Run{Id: runID, ChannelId: from.channelID}, FirstTime: firstTime}
 	run, err := s.run(ctx, runID)
 	if err == nil {
+		s.expect(ctx, from.userID)
 		if reason := closedFor(run); reason != runv1.RejectReason_REJECT_REASON_UNSPECIFIED {
 			return message.Refusal(&runv1.CommandRejected{Reason: reason}, run, s.names(ctx))
 		}

@@ -36,12 +36,13 @@ func (s *Server) publish(ctx context.Context, from click, runID string, cmd *com
 	if err != nil {
 		return fmt.Errorf("workspace: %w", err)
 	}
+	s.People.Expect(ctx, workspaceID, from.userID)
 	now := s.Now()
 	cmd.Id, cmd.CorrelationId = from.id, telemetry.Correlation(ctx)
 	cmd.WorkspaceId, cmd.ChannelId, cmd.ReplyTo = workspaceID, from.channelID, from.channelID
 	cmd.Actor = &commandv1.Actor{UserId: from.userID, WorkspaceAdmin: from.admin}
 	cmd.IssuedAt, cmd.ExpiresAt = timestamppb.New(now), timestamppb.New(now.Add(expiry))
-	msg, err := bus.Encode(topic.Commands, workspaceID+"/"+from.channelID, cmd.Id, runID, now, cmd)
+	msg, err := bus.Encode(topic.Commands, topic.Key(workspaceID, from.channelID), cmd.Id, runID, now, cmd)
 	if err != nil {
 		return err
 	}

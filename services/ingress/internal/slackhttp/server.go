@@ -33,6 +33,8 @@ type Knowledge interface {
 // People tells who is who.
 type People interface {
 	Person(ctx context.Context, workspaceID, userID string) (people.Person, error)
+	// Expect looks someone up ahead of need. It does not wait.
+	Expect(ctx context.Context, workspaceID, userID string)
 }
 
 // Slack is what a request needs of the Web API.

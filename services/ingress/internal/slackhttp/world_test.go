@@ -56,8 +56,9 @@ type world struct {
 	runs      map[string]*runv1.Run
 	usuals    map[string]*runv1.Usual // by user
 	known     map[string]people.Person
-	outside   bool // the bot is in no channel
-	kafkaAway bool // Publish waits until it may no longer
+	expected  []string // people
+	outside   bool     // the bot is in no channel
+	kafkaAway bool     // Publish waits until it may no longer
 	slackAway bool
 	storeAway bool
 	panics    any
@@ -135,6 +136,13 @@ func (w *world) Person(ctx context.Context, workspaceID, userID string) (people.
 		return people.Person{}, errAway
 	}
 	return person, nil
+}
+
+func (w *world) Expect(_ context.Context, workspaceID, userID string) {
+	require.Equal(w.t, "T0TEAM", workspaceID)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.expected = append(w.expected, userID)
 }
 
 func (w *world) Workspace(context.Context) (string, error)   { return "T0TEAM", nil }

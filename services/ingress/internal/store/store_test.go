@@ -35,7 +35,7 @@ func newKitchen(t *testing.T) *kitchen {
 	t.Parallel()
 	database := testkit.Postgres(t)
 	tel, _ := testkit.Telemetry(t)
-	db, err := store.Open(postgres.Config{URL: database.URL, MaxConnections: 5}, tel)
+	db, err := postgres.Open(postgres.Config{URL: database.URL, MaxConnections: 5}, store.Role, tel)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return &kitchen{store.New(db, time.Minute), t, db, database}
@@ -73,31 +73,9 @@ func TestNothingIsKnownAtFirst(t *testing.T) {
 	run, err := k.Run(t.Context(), office, "r1")
 	require.NoError(t, err)
 	require.Nil(t, run)
-	run, err = k.OpenRun(t.Context(), office, coffee)
-	require.NoError(t, err)
-	require.Nil(t, run)
 	usual, err := k.Usual(t.Context(), office, coffee, ana)
 	require.NoError(t, err)
 	require.Nil(t, usual)
-}
-
-func TestTheOpenRunIsTheOneThatIsOpenOrClosing(t *testing.T) {
-	k := newKitchen(t)
-	_, err := k.apply(0, nil, event("r1", 1, open), event("r1", 2, closed), event("r2", 1, open), event("r2", 2, runv1.RunStatus_RUN_STATUS_CLOSING))
-	require.NoError(t, err)
-	run, err := k.OpenRun(t.Context(), office, coffee)
-	require.NoError(t, err)
-	require.Equal(t, "r2", run.GetId())
-	require.EqualValues(t, 2, run.GetVersion())
-	run, err = k.Run(t.Context(), office, "r1")
-	require.NoError(t, err)
-	require.Equal(t, closed, run.GetStatus())
-
-	_, err = k.apply(0, nil, event("r2", 3, closed))
-	require.NoError(t, err)
-	run, err = k.OpenRun(t.Context(), office, coffee)
-	require.NoError(t, err)
-	require.Nil(t, run)
 }
 
 func TestTheNewestUsualCounts(t *testing.T) {

@@ -9,16 +9,13 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/outbox"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/service"
-	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/events"
 	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/store"
 )
 
-const role = "coffeebuddy_reminder"
-
 // Build registers the parts of reminder. It connects to nothing.
 func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
-	db, err := postgres.Open(cfg.Postgres, role, rt.Telemetry)
+	db, err := postgres.Open(cfg.Postgres, store.Role, rt.Telemetry)
 	if err != nil {
 		return err
 	}
@@ -29,15 +26,14 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	}
 	rt.Defer("kafka", client.Close)
 
+	known := store.New(db)
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
-	timers := store.New(db)
-	clock, err := events.NewClock(db, timers, published, rt.Telemetry, time.Now, cfg.DisableReminders)
+	clock, err := events.NewClock(db, known, published, rt.Telemetry, time.Now, cfg.DisableReminders)
 	if err != nil {
 		return err
 	}
 	consumer, err := client.NewConsumer(db, bus.ConsumerConfig{
-		Group: "reminder", Schema: store.Schema,
-		Subscriptions: []bus.Subscription{{Topic: topic.RunEvents, Wants: events.Wants, Handler: events.Runs{Store: timers, Armed: clock.Wake}}},
+		Group: "reminder", Schema: store.Schema, Subscriptions: events.Subscriptions(known, clock),
 	})
 	if err != nil {
 		return err

@@ -178,7 +178,7 @@ func TestTenThousandRemindersAtOnce(t *testing.T) {
 	t.Parallel()
 	const timers = 10_000
 	w := newWorld(t)
-	db := w.kit.Open("coffeebuddy_reminder")
+	db := w.kit.Open(store.Role)
 	handler := events.Runs{Store: store.New(db), Armed: func() {}}
 	due := time.Now().Add(-time.Second)
 	for n := 0; n < timers; n += 500 {

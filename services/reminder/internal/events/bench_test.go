@@ -48,7 +48,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	kit := testkit.Postgres(t)
-	db := kit.Open("coffeebuddy_reminder")
+	db := kit.Open(store.Role)
 	tel, spans := testkit.Telemetry(t)
 	b := &bench{T: t, kit: kit, db: db, store: store.New(db), tel: tel, spans: spans, time: due}
 	b.clock = b.newClock(false)

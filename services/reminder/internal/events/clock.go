@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,7 +27,8 @@ const (
 	longestSleep = 500 * time.Millisecond // a timer armed by another replica is seen this late at most
 	busyPause    = 20 * time.Millisecond  // before looking again at a channel that someone else was working on
 	claimLimit   = 500                    // channels whose timers are fired in one transaction
-	keep         = 48 * time.Hour         // of a run after its pickup; its events are gone from the topic's consumers long before
+	remindAfter  = 30 * time.Second       // of a failure that lasts
+	keep         = 48 * time.Hour         // of a run after its pickup; should its events be replayed, Judge finds their timers obsolete
 	forgetLimit  = 1000                   // runs deleted at once, so that no lock is held for long
 )
 
@@ -70,12 +72,16 @@ func (c *Clock) Wake() {
 
 // Run fires timers until ctx ends. An outage of the database delays them, no more.
 func (c *Clock) Run(ctx context.Context) error {
+	var reminded time.Time
 	for ctx.Err() == nil {
 		sleep := c.longest
 		count, err := c.Fire(ctx)
 		switch {
-		case err != nil && ctx.Err() == nil:
-			c.tel.Log.ErrorContext(ctx, "timers not fired", "error", err)
+		case err != nil:
+			if ctx.Err() == nil && time.Since(reminded) >= remindAfter {
+				c.tel.Log.ErrorContext(ctx, "timers not fired, trying again", "error", err)
+				reminded = time.Now()
+			}
 		case count > 0:
 			continue // there may be more
 		default:
@@ -105,9 +111,9 @@ func (c *Clock) untilNext(ctx context.Context) time.Duration {
 // fired is a timer that was due, and what became of it.
 type fired struct {
 	ctx     context.Context // in the trace of the click that armed the timer
-	timer   reminder.Timer
-	run     reminder.Run
+	due     reminder.Due
 	outcome reminder.Outcome
+	err     error       // if it is broken
 	message bus.Message // if it is sent
 }
 
@@ -123,10 +129,7 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 		all = all[:0]
 		var msgs []bus.Message
 		for _, d := range due {
-			f, err := c.judge(ctx, d, now)
-			if err != nil {
-				return err
-			}
+			f := c.judge(ctx, d, now)
 			if f.outcome == reminder.Send {
 				msgs = append(msgs, f.message)
 			}
@@ -143,59 +146,72 @@ func (c *Clock) Fire(ctx context.Context) (int, error) {
 	return len(all), nil
 }
 
-// judge decides what becomes of a timer, in the trace of the click that armed it.
-func (c *Clock) judge(ctx context.Context, d reminder.Due, now time.Time) (fired, error) {
+// judge decides what becomes of a timer, in the trace of the click that armed it. One that cannot be judged is broken:
+// it has fired as the others have, and does not hold them up.
+func (c *Clock) judge(ctx context.Context, d reminder.Due, now time.Time) fired {
+	f := fired{due: d}
+	trace := map[string]string{}
+	badTrace := json.Unmarshal([]byte(d.Run.Source.Trace), &trace)
+	var span oteltrace.Span
+	f.ctx, span = c.tel.Tracer.Start(telemetry.WithCorrelation(telemetry.Extract(ctx, trace), d.Run.Source.CorrelationID), "fire timer")
+	defer span.End()
+	if f.err = cmp.Or(badTrace, f.decide(c.disabled, now)); f.err != nil {
+		f.outcome = reminder.Broken
+	}
+	span.SetAttributes(attribute.String("run_id", d.Run.ID.String()), attribute.String("outcome", string(f.outcome)))
+	return f
+}
+
+// decide reads the snapshot, and judges the timer by it.
+func (f *fired) decide(disabled bool, now time.Time) error {
 	snapshot := &runv1.Run{}
-	if err := proto.Unmarshal(d.Run.Source.Snapshot, snapshot); err != nil {
-		return fired{}, fmt.Errorf("snapshot of run %s: %w", d.Run.ID, err)
+	if err := proto.Unmarshal(f.due.Run.Source.Snapshot, snapshot); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
 	}
 	run, err := toDomain(snapshot)
 	if err != nil {
-		return fired{}, err
+		return fmt.Errorf("snapshot: %w", err)
 	}
-	run.Epoch, run.Source = d.Run.Epoch, d.Run.Source
-	d.Run = run
-	trace := map[string]string{}
-	if err := json.Unmarshal([]byte(run.Source.Trace), &trace); err != nil {
-		return fired{}, fmt.Errorf("trace context of run %s: %w", run.ID, err)
-	}
-	f := fired{timer: d.Timer, run: run, outcome: d.Judge(c.disabled, now)}
-	var span oteltrace.Span
-	f.ctx, span = c.tel.Tracer.Start(telemetry.WithCorrelation(telemetry.Extract(ctx, trace), run.Source.CorrelationID), "fire timer")
-	defer span.End()
-	span.SetAttributes(attribute.String("run_id", run.ID.String()), attribute.String("outcome", string(f.outcome)))
-	if f.outcome == reminder.Send {
+	run.Epoch, run.Source = f.due.Run.Epoch, f.due.Run.Source
+	f.due.Run = run
+	if f.outcome = f.due.Judge(disabled, now); f.outcome == reminder.Send {
 		f.message, err = f.toMessage(snapshot, now)
 	}
-	return f, err
+	return err
 }
 
 // toMessage tells that the timer is due.
-func (f fired) toMessage(snapshot *runv1.Run, now time.Time) (bus.Message, error) {
+func (f *fired) toMessage(snapshot *runv1.Run, now time.Time) (bus.Message, error) {
+	run, timer := f.due.Run, f.due.Timer
 	event := &reminderv1.ReminderEvent{
-		Id: uuid.Must(uuid.NewV7()).String(), WorkspaceId: f.run.WorkspaceID, ChannelId: f.run.ChannelID, Epoch: f.run.Epoch,
-		CorrelationId: f.run.Source.CorrelationID, OccurredAt: timestamppb.New(now), DueAt: timestamppb.New(f.timer.DueAt), Run: snapshot,
+		Id: uuid.Must(uuid.NewV7()).String(), WorkspaceId: run.WorkspaceID, ChannelId: run.ChannelID, Epoch: run.Epoch,
+		CorrelationId: run.Source.CorrelationID, OccurredAt: timestamppb.New(now), DueAt: timestamppb.New(timer.DueAt), Run: snapshot,
 		What: &reminderv1.ReminderEvent_RunnerReminderDue{RunnerReminderDue: &reminderv1.RunnerReminderDue{
-			RunnerId: f.run.RunnerID, AssignmentNo: uint32(f.timer.AssignmentNo),
+			RunnerId: run.RunnerID, AssignmentNo: uint32(timer.AssignmentNo),
 		}},
 	}
-	message, err := bus.Encode(topic.ReminderEvents, f.run.WorkspaceID+"/"+f.run.ChannelID, event.Id, f.run.ID.String(), now, event)
+	message, err := bus.Encode(topic.ReminderEvents, topic.Key(run.WorkspaceID, run.ChannelID), event.Id, run.ID.String(), now, event)
 	if err != nil {
 		return bus.Message{}, err
 	}
 	message.Headers = telemetry.Inject(f.ctx)
-	message.Headers[bus.CorrelationHeader] = f.run.Source.CorrelationID
+	message.Headers[bus.CorrelationHeader] = run.Source.CorrelationID
 	return message, nil
 }
 
 // observe counts and logs a timer whose firing has been committed.
 func (c *Clock) observe(f fired) {
-	kind := attribute.String("reminder_type", string(f.timer.Kind))
+	kind := attribute.String("reminder_type", string(f.due.Timer.Kind))
 	c.sent.Add(f.ctx, 1, metric.WithAttributes(kind, attribute.String("status", string(f.outcome))))
 	if f.outcome == reminder.Send {
-		c.delay.Record(f.ctx, c.now().Sub(f.timer.DueAt).Seconds(), metric.WithAttributes(kind))
+		c.delay.Record(f.ctx, c.now().Sub(f.due.Timer.DueAt).Seconds(), metric.WithAttributes(kind))
 	}
-	c.tel.Log.InfoContext(f.ctx, "timer fired", "kind", string(f.timer.Kind), "run_id", f.run.ID.String(), "outcome", string(f.outcome))
+	log := c.tel.Log.With("kind", string(f.due.Timer.Kind), "run_id", f.due.Run.ID.String(), "outcome", string(f.outcome))
+	if f.err != nil {
+		log.ErrorContext(f.ctx, "timer given up", "error", f.err)
+		return
+	}
+	log.InfoContext(f.ctx, "timer fired")
 }
 
 // Forget deletes what is of no more use, once an hour, until ctx ends.

@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -140,6 +141,33 @@ func TestSleepsUntilTheNextTimerAndWakesForAnEarlierOne(t *testing.T) {
 		require.True(t, event.DueAt.AsTime().Equal(at))
 		require.False(t, event.OccurredAt.AsTime().Before(at), "never early")
 		t.Logf("%v late", event.OccurredAt.AsTime().Sub(at))
+	}
+}
+
+// What is known of one run cannot be read: it is said once, and the others are reminded.
+func TestABrokenTimerHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	for name, breaking := range map[string]string{
+		"snapshot": `UPDATE reminder.run SET snapshot = '\xff' WHERE run_id = $1`,
+		"run id":   `UPDATE reminder.run SET snapshot = '' WHERE run_id = $1`,
+		"trace":    `UPDATE reminder.run SET trace = '[]' WHERE run_id = $1`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			broken, whole := newBrew(), newBrew()
+			b.handle(broken.tells(), whole.tells())
+			b.kit.Exec(breaking, broken.Id)
+			fired, sent := b.fire(b.clock)
+			require.Equal(t, 2, fired)
+			require.Len(t, sent, 1)
+			require.Equal(t, whole.Id, sent[0].Run.Id)
+			fired, _ = b.fire(b.clock)
+			require.Zero(t, fired, "given up")
+			w := httptest.NewRecorder()
+			b.tel.MetricsHandler.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+			require.Contains(t, w.Body.String(), `coffeebuddy_reminder_send_total{reminder_type="runner",status="broken"} 1`)
+		})
 	}
 }
 

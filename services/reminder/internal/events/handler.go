@@ -17,6 +17,7 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/reminder"
 )
 
@@ -35,6 +36,11 @@ type Store interface {
 // Outbox publishes messages after tx is committed, in order per key.
 type Outbox interface {
 	Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) error
+}
+
+// Subscriptions are the topics reminder reads.
+func Subscriptions(store Store, clock *Clock) []bus.Subscription {
+	return []bus.Subscription{{Topic: topic.RunEvents, Wants: Wants, Handler: Runs{Store: store, Armed: clock.Wake}}}
 }
 
 // Runs applies run events: it keeps the newest snapshots and arms their timers.

@@ -91,6 +91,7 @@ const (
 	Send     Outcome = "sent"
 	Disabled Outcome = "disabled" // for the channel or the whole installation, as of this moment
 	Obsolete Outcome = "obsolete" // the run has moved on, or pickup is past
+	Broken   Outcome = "broken"   // what is known of the run cannot be read
 )
 
 // Judge decides at the due moment, by what is known then. disabled: reminders are off for the whole installation.

@@ -21,8 +21,7 @@ WHERE (c.workspace_id, c.channel_id) IN (
 FOR NO KEY UPDATE SKIP LOCKED`
 
 const loadDue = `
-SELECT t.kind, t.assignment_no, t.due_at, r.run_id, r.workspace_id, r.channel_id, r.epoch, r.version, r.pickup_at,
-	r.snapshot, r.correlation_id, r.trace::text, c.reminders, c.epoch
+SELECT t.kind, t.assignment_no, t.due_at, r.run_id, r.epoch, r.snapshot, r.correlation_id, r.trace::text, c.epoch, c.reminders
 FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id)
 JOIN reminder.channel c USING (workspace_id, channel_id)
 JOIN reminder.run r USING (workspace_id, channel_id)
@@ -38,7 +37,8 @@ WHERE (t.run_id, t.kind, t.assignment_no) = (f.run_id, f.kind, f.assignment_no) 
 var errFiredTwice = errors.New("a timer that was claimed has fired already")
 
 // ClaimDue takes timers that are due at now, of about limit channels, and marks them fired in tx.
-// Channels that others work on at this moment are left out.
+// Channels that others work on at this moment are left out. Of a run it returns the id, the epoch and the source: the rest
+// is in the snapshot.
 func (s *Store) ClaimDue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]reminder.Due, error) {
 	var workspaces, channels []string
 	rows, err := tx.Pgx().Query(ctx, lockDueChannels, now, limit)
@@ -76,11 +76,8 @@ func (s *Store) ClaimDue(ctx context.Context, tx *postgres.Tx, now time.Time, li
 
 func scanDue(row pgx.CollectableRow) (reminder.Due, error) {
 	var d reminder.Due
-	var epoch, version, channelEpoch int64
-	err := row.Scan(&d.Timer.Kind, &d.Timer.AssignmentNo, &d.Timer.DueAt, (*[16]byte)(&d.Run.ID), &d.Run.WorkspaceID, &d.Run.ChannelID,
-		&epoch, &version, &d.Run.PickupAt, &d.Run.Source.Snapshot, &d.Run.Source.CorrelationID, &d.Run.Source.Trace,
-		&d.Channel.Reminders, &channelEpoch)
-	d.Run.Epoch, d.Run.Version, d.Channel.Epoch = uint64(epoch), uint64(version), uint64(channelEpoch)
+	err := row.Scan(&d.Timer.Kind, &d.Timer.AssignmentNo, &d.Timer.DueAt, (*[16]byte)(&d.Run.ID), &d.Run.Epoch,
+		&d.Run.Source.Snapshot, &d.Run.Source.CorrelationID, &d.Run.Source.Trace, &d.Channel.Epoch, &d.Channel.Reminders)
 	return d, err
 }
 

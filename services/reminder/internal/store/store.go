@@ -11,9 +11,10 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/reminder/internal/reminder"
 )
 
-// Schema is where the tables are, Migration the version that this code needs.
+// Schema is where the tables are, Role whom connections act as; Migration is the version of the schema that this release needs.
 const (
 	Schema    = "reminder"
+	Role      = "coffeebuddy_reminder"
 	Migration = 2
 )
 

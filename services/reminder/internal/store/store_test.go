@@ -28,7 +28,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	kit := testkit.Postgres(t)
-	db := kit.Open("coffeebuddy_reminder")
+	db := kit.Open(store.Role)
 	return &bench{T: t, kit: kit, db: db, store: store.New(db)}
 }
 
@@ -92,8 +92,9 @@ func TestATimerFiresOnce(t *testing.T) {
 	due := b.claim(noon)
 	require.Len(t, due, 1)
 	run.Timers[0].DueAt, due[0].Timer.DueAt = noon, due[0].Timer.DueAt.UTC()
-	due[0].Run.PickupAt = due[0].Run.PickupAt.UTC()
-	require.Equal(t, reminder.Due{Timer: run.Timers[0], Run: run.Run, Channel: reminder.Channel{Epoch: 1, Reminders: true}}, due[0])
+	require.Equal(t, reminder.Due{
+		Timer: run.Timers[0], Run: reminder.Run{ID: run.ID, Epoch: run.Epoch, Source: run.Source}, Channel: reminder.Channel{Epoch: 1, Reminders: true},
+	}, due[0])
 	require.Empty(t, b.claim(noon.Add(time.Hour)))
 	next, err = b.store.NextDue(t.Context())
 	require.NoError(t, err)
@@ -222,18 +223,19 @@ func TestABusyChannelIsLeftForTheNextLook(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	busy, free := channel("C1"), channel("C2")
-	b.save(busy, armed(busy, 1, noon))
-	b.save(free, armed(free, 1, noon))
+	later, sooner := armed(busy, 1, noon), armed(free, 1, noon)
+	b.save(busy, later)
+	b.save(free, sooner)
 	require.NoError(t, b.db.InTx(t.Context(), func(tx *postgres.Tx) error {
 		require.NoError(t, b.store.Save(t.Context(), tx, []reminder.Channel{busy}, nil))
 		due := b.claim(noon)
 		require.Len(t, due, 1)
-		require.Equal(t, "C2", due[0].Run.ChannelID)
+		require.Equal(t, sooner.ID, due[0].Run.ID)
 		return nil
 	}))
 	due := b.claim(noon)
 	require.Len(t, due, 1)
-	require.Equal(t, "C1", due[0].Run.ChannelID)
+	require.Equal(t, later.ID, due[0].Run.ID)
 }
 
 func TestForget(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/outbox"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/service"
-	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/events"
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/store"
@@ -27,42 +26,32 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 		return err
 	}
 	rt.Defer("postgres", db.Close)
-	pool, err := store.Pool(db, cfg.Postgres.MaxConnections)
-	if err != nil {
-		return err
-	}
-	rt.Defer("pool", pool.Close)
 	client, err := bus.Connect(cfg.Kafka, rt.Name, rt.Telemetry)
 	if err != nil {
 		return err
 	}
 	rt.Defer("kafka", client.Close)
 
-	runs := store.New(pool, defaults)
+	known := store.New(db, defaults)
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
-	recorder, err := events.NewRecorder(runs, published, rt.Telemetry, time.Now)
+	recorder, err := events.NewRecorder(known, published, rt.Telemetry, time.Now)
 	if err != nil {
 		return err
 	}
-	answers := events.Answers{Recorder: recorder}
-	consumer, err := client.NewConsumer(pool, bus.ConsumerConfig{
-		Group: "runs", Schema: store.Schema,
-		Subscriptions: []bus.Subscription{
-			{Topic: topic.Commands, Handler: events.Commands{Recorder: recorder}},
-			{Topic: topic.FairnessEvents, Wants: answers.Wants, Handler: answers},
-		},
+	consumer, err := client.NewConsumer(db, bus.ConsumerConfig{
+		Group: "runs", Schema: store.Schema, Subscriptions: events.Subscriptions(recorder),
 	})
 	if err != nil {
 		return err
 	}
 
-	rt.Check("postgres", func(ctx context.Context) error { return pool.Check(ctx, store.Schema, store.Migration) })
+	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Migration) })
 	rt.Check("kafka", client.Check)
 	rt.Check("consumer", consumer.Check)
 
 	rt.Go("outbox", published.Run)
-	rt.Go("inbox", func(ctx context.Context) error { return forget(ctx, runs, rt.Log, time.Now) })
-	rt.Go("overdue", events.NewOverdue(recorder, pool, rt.Telemetry.Tracer).Run)
+	rt.Go("forget", recorder.Forget)
+	rt.Go("overdue", events.NewOverdue(recorder, db, rt.Telemetry.Tracer).Run)
 	rt.Go("consumer", consumer.Run)
 	return nil
 }

@@ -53,13 +53,9 @@ func (a Answers) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Rec
 		}
 		if answer.runner == "" {
 			happened.add(causes[i], channel.NobodyLeft(answer.run, answer.no, a.instant()))
-			continue
+		} else {
+			happened.add(causes[i], channel.Assign(answer.run, answer.no, answer.runner, answer.explanation, a.instant()))
 		}
-		events, err := channel.Assign(answer.run, answer.no, answer.runner, answer.explanation, a.instant())
-		if err != nil {
-			return err
-		}
-		happened.add(causes[i], events)
 	}
 	return a.record(ctx, tx, happened)
 }

@@ -1,7 +1,9 @@
 package events_test
 
 import (
+	"context"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
 	fairnessv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/fairness/v1"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/events"
@@ -82,9 +85,7 @@ func TestAnImpossibleChoiceIsAnError(t *testing.T) {
 	k := newKit(t)
 	id := k.started()
 	k.do(closeRun("ana", id))
-	_, err := k.answer(chosen(id, 1, "someone else"))
-	require.ErrorContains(t, err, "has no order")
-	_, err = k.answer(chosen(id, 1, ""))
+	_, err := k.answer(chosen(id, 1, ""))
 	require.ErrorContains(t, err, "without a runner")
 	_, err = k.answer(chosen("7", 1, "ben"))
 	require.ErrorContains(t, err, "run id")
@@ -119,6 +120,60 @@ func TestOverdueAnswersAreChased(t *testing.T) {
 	late, err := k.answer(chosen(id, 1, "ben"))
 	require.NoError(t, err)
 	require.Empty(t, late, "at most one outcome")
+}
+
+// What the database does not take of one run holds up no other, and comes again later and later.
+func TestARunThatCannotBeChasedHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	broken := k.started()
+	k.do(closeRun("ana", broken))
+	whole, inC2 := newID(), func(c *commandv1.Command) *commandv1.Command { c.ChannelId = "C2"; return c }
+	k.now = noon.Add(time.Second) // it is due after the other
+	k.do(inC2(startRun("ana", whole)), inC2(placeOrder("ben", whole, "Tea")), inC2(closeRun("ana", whole)))
+	k.database.Exec(`ALTER TABLE runs.run ADD CONSTRAINT trap CHECK (channel_id <> 'C1' OR asked_at = requested_at)`)
+	overdue := events.NewOverdue(k.Recorder, k.db, k.tel.Tracer)
+	chase := func(after time.Duration) (int, []*runv1.RunEvent) {
+		k.now = noon.Add(after)
+		n, err := overdue.Chase(t.Context())
+		require.NoError(t, err)
+		return n, k.taken()
+	}
+	n, all := chase(40 * time.Second)
+	require.Equal(t, 2, n)
+	require.Len(t, all, 1)
+	require.Equal(t, whole, all[0].Run.Id)
+	for _, at := range []struct {
+		after time.Duration
+		tried int
+	}{{69, 0}, {70, 2}, {100, 1}, {129, 0}, {130, 2}} { // the other is asked about every 30 s
+		n, _ := chase(at.after * time.Second)
+		require.Equal(t, at.tried, n, "after %d s", at.after)
+	}
+	require.Equal(t, 1, strings.Count(k.log.String(), "run cannot be chased"), "said once")
+	require.Contains(t, k.log.String(), broken)
+
+	k.database.Exec(`ALTER TABLE runs.run DROP CONSTRAINT trap`)
+	_, all = chase(250 * time.Second)
+	require.Len(t, all, 2, "it goes on once it can")
+}
+
+func TestForgetsCommandsThatCannotComeAgain(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	k.now = time.Now() // ids are dated by the database
+	k.do(startRun("ana", newID()), startRun("ana", newID()))
+	k.database.Exec("UPDATE runs.inbox SET received_at = now() - interval '49 hours' WHERE command_id = (SELECT command_id FROM runs.inbox LIMIT 1)")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- k.Forget(ctx) }()
+	require.Eventually(t, func() bool {
+		var n int
+		require.NoError(t, k.db.Read(t.Context()).Raw("SELECT count(*) FROM runs.inbox").Row().Scan(&n))
+		return n == 1
+	}, 30*time.Second, time.Millisecond)
+	cancel()
+	require.NoError(t, <-ended)
 }
 
 func TestMetrics(t *testing.T) {

@@ -46,11 +46,7 @@ func (c Commands) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Re
 			continue
 		}
 		delete(fresh, ids[i]) // it may be in the batch again
-		decided, err := channels[command.Channel].Decide(command, c.instant())
-		if err != nil {
-			return fmt.Errorf("command %s: %w", ids[i], err)
-		}
-		happened.add(causeOf(records[i].Context(ctx), &messages[i]), decided)
+		happened.add(causeOf(records[i].Context(ctx), &messages[i]), channels[command.Channel].Decide(command, c.instant()))
 	}
 	return c.record(ctx, tx, happened)
 }
@@ -71,7 +67,7 @@ func (c Commands) Parked(ctx context.Context, tx *postgres.Tx, record *bus.Recor
 		return fmt.Errorf("load channel: %w", err)
 	}
 	var happened happenings
-	happened.add(causeOf(record.Context(ctx), &message), channels[id].Reject(run.Broken, c.instant()))
+	happened.add(causeOf(record.Context(ctx), &message), channels[id].Reject(run.ErrBroken, c.instant()))
 	return c.record(ctx, tx, happened)
 }
 

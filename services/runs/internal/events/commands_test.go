@@ -292,3 +292,26 @@ func TestWhatPeopleTypeIsNotLogged(t *testing.T) {
 		require.Contains(t, log, part)
 	}
 }
+
+// The old run ends and the new one starts in one transaction, in this order, whatever else the batch holds.
+func TestAStartEndsTheRunThatOverstays(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	old, next := k.started(), newID()
+	k.now = noon.Add(2 * time.Hour)
+	start := startRun("cem", next)
+	start.IssuedAt = timestamppb.New(k.now)
+	all := k.do(placeOrder("dee", old, "Tea"), start, placeOrder("ben", next, "Mocha"))
+	require.Len(t, all, 4)
+	require.Equal(t, old, all[1].Run.Id)
+	require.NotNil(t, all[1].GetRunCancelled())
+	require.Equal(t, runv1.RunStatus_RUN_STATUS_CANCELLED, all[1].Run.Status)
+	require.Equal(t, all[0].Run.Version+1, all[1].Run.Version)
+	require.Equal(t, next, all[2].Run.Id)
+	require.NotNil(t, all[2].GetRunStarted())
+	require.Equal(t, runv1.RejectReason_REJECT_REASON_RUN_ALREADY_OPEN, rejected(t, k.do(startRun("eli", newID()))).Reason)
+
+	// What is read again is the same.
+	refused := k.do(closeRun("ana", old))
+	require.True(t, proto.Equal(all[1].Run, refused[0].Run), "%v", refused[0].Run)
+}

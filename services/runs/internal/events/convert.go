@@ -156,13 +156,13 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 		}
 	}
 	switch what := e.What.(type) {
-	case run.Started:
+	case run.RunStarted:
 		envelope.What = &runv1.RunEvent_RunStarted{RunStarted: &runv1.RunStarted{}}
 	case run.OrderPlaced:
 		envelope.What = &runv1.RunEvent_OrderPlaced{OrderPlaced: &runv1.OrderPlaced{UserId: string(what.User), Usual: what.Usual}}
 	case run.OrderWithdrawn:
 		envelope.What = &runv1.RunEvent_OrderWithdrawn{OrderWithdrawn: &runv1.OrderWithdrawn{UserId: string(what.User)}}
-	case run.ClosingBegan:
+	case run.RunClosed:
 		envelope.What = &runv1.RunEvent_RunClosed{RunClosed: &runv1.RunClosed{}}
 	case run.RunnerRequested:
 		envelope.What = &runv1.RunEvent_RunnerRequested{RunnerRequested: &runv1.RunnerRequested{Reason: runv1.RequestReason_REQUEST_REASON_NO_ANSWER}}
@@ -170,15 +170,15 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 		envelope.What = &runv1.RunEvent_RunnerAssigned{RunnerAssigned: &runv1.RunnerAssigned{}}
 	case run.RunnerWanted:
 		envelope.What = &runv1.RunEvent_RunnerWanted{RunnerWanted: &runv1.RunnerWanted{}}
-	case run.WasCancelled:
+	case run.RunCancelled:
 		envelope.What = &runv1.RunEvent_RunCancelled{RunCancelled: &runv1.RunCancelled{}}
-	case run.HasFailed:
+	case run.RunFailed:
 		envelope.What = &runv1.RunEvent_RunFailed{RunFailed: &runv1.RunFailed{}}
 	case run.UsualSaved:
 		envelope.What = &runv1.RunEvent_UsualSaved{UsualSaved: &runv1.UsualSaved{Usual: &runv1.Usual{
 			UserId: string(what.Usual.User), Drink: string(what.Usual.Drink), Quantity: uint32(what.Usual.Quantity),
 		}}}
-	case run.Rejected:
+	case run.CommandRejected:
 		reason, ok := reasons[what.Refusal]
 		if !ok {
 			return bus.Message{}, fmt.Errorf("refusal %q has no reason", string(what.Refusal))
@@ -189,7 +189,7 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 	default:
 		return bus.Message{}, fmt.Errorf("event %T has no message", e.What)
 	}
-	return bus.Encode(topic.RunEvents, e.Channel.String(), envelope.Id, subject, e.At, envelope)
+	return bus.Encode(topic.RunEvents, topic.Key(e.Channel.Workspace, e.Channel.Channel), envelope.Id, subject, e.At, envelope)
 }
 
 func toRun(r *run.Run) (*runv1.Run, error) {
@@ -284,19 +284,19 @@ var policies = map[run.Policy]runv1.FairnessPolicy{
 }
 
 var reasons = map[run.Refusal]runv1.RejectReason{
-	run.RunAlreadyOpen:   runv1.RejectReason_REJECT_REASON_RUN_ALREADY_OPEN,
-	run.NoOpenRun:        runv1.RejectReason_REJECT_REASON_NO_OPEN_RUN,
-	run.RunClosed:        runv1.RejectReason_REJECT_REASON_RUN_CLOSED,
-	run.RunCancelled:     runv1.RejectReason_REJECT_REASON_RUN_CANCELLED,
-	run.NotAllowed:       runv1.RejectReason_REJECT_REASON_NOT_ALLOWED,
-	run.NoOrders:         runv1.RejectReason_REJECT_REASON_NO_ORDERS,
-	run.NoOrder:          runv1.RejectReason_REJECT_REASON_NO_ORDER,
-	run.NoUsual:          runv1.RejectReason_REJECT_REASON_NO_USUAL,
-	run.Invalid:          runv1.RejectReason_REJECT_REASON_INVALID,
-	run.RunFull:          runv1.RejectReason_REJECT_REASON_RUN_FULL,
-	run.Expired:          runv1.RejectReason_REJECT_REASON_EXPIRED,
-	run.PickupOutOfRange: runv1.RejectReason_REJECT_REASON_PICKUP_OUT_OF_RANGE,
-	run.ChannelDisabled:  runv1.RejectReason_REJECT_REASON_CHANNEL_DISABLED,
-	run.UnknownRun:       runv1.RejectReason_REJECT_REASON_UNKNOWN_RUN,
-	run.Broken:           runv1.RejectReason_REJECT_REASON_INTERNAL,
+	run.ErrRunAlreadyOpen:   runv1.RejectReason_REJECT_REASON_RUN_ALREADY_OPEN,
+	run.ErrNoOpenRun:        runv1.RejectReason_REJECT_REASON_NO_OPEN_RUN,
+	run.ErrRunClosed:        runv1.RejectReason_REJECT_REASON_RUN_CLOSED,
+	run.ErrRunCancelled:     runv1.RejectReason_REJECT_REASON_RUN_CANCELLED,
+	run.ErrNotAllowed:       runv1.RejectReason_REJECT_REASON_NOT_ALLOWED,
+	run.ErrNoOrders:         runv1.RejectReason_REJECT_REASON_NO_ORDERS,
+	run.ErrNoOrder:          runv1.RejectReason_REJECT_REASON_NO_ORDER,
+	run.ErrNoUsual:          runv1.RejectReason_REJECT_REASON_NO_USUAL,
+	run.ErrInvalid:          runv1.RejectReason_REJECT_REASON_INVALID,
+	run.ErrRunFull:          runv1.RejectReason_REJECT_REASON_RUN_FULL,
+	run.ErrExpired:          runv1.RejectReason_REJECT_REASON_EXPIRED,
+	run.ErrPickupOutOfRange: runv1.RejectReason_REJECT_REASON_PICKUP_OUT_OF_RANGE,
+	run.ErrChannelDisabled:  runv1.RejectReason_REJECT_REASON_CHANNEL_DISABLED,
+	run.ErrUnknownRun:       runv1.RejectReason_REJECT_REASON_UNKNOWN_RUN,
+	run.ErrBroken:           runv1.RejectReason_REJECT_REASON_INTERNAL,
 }

@@ -45,9 +45,7 @@ func newKit(t *testing.T) *kit {
 	var err error
 	k.tel, err = telemetry.New("runs", "test", telemetry.Config{LogLevel: slog.LevelDebug}, k.log)
 	require.NoError(t, err)
-	k.db, err = store.Pool(k.database.Open(store.Role), 4)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = k.db.Close() })
+	k.db = k.database.Open(store.Role)
 	settings, err := run.DefaultSettings(5*time.Minute, 5)
 	require.NoError(t, err)
 	k.Recorder, err = events.NewRecorder(store.New(k.db, settings), k.outbox, k.tel, func() time.Time { return k.now })

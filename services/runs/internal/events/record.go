@@ -14,19 +14,31 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
 )
 
 // Store keeps the channels. What Load and LoadOverdue return is locked until tx ends; what Save is given is written as tx ends.
 type Store interface {
 	Load(ctx context.Context, tx *postgres.Tx, scope run.Scope, commands []uuid.UUID) (channels map[run.ChannelID]*run.Channel, fresh map[uuid.UUID]bool, err error)
-	LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]*run.Channel, error)
+	LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int, not []uuid.UUID) ([]*run.Channel, error)
 	Save(tx *postgres.Tx, events []run.Event)
+	// PurgeInbox forgets commands claimed before the instant, at most limit, and returns how many they were.
+	PurgeInbox(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Outbox publishes messages after tx is committed, in order per key.
 type Outbox interface {
 	Add(ctx context.Context, tx *postgres.Tx, msgs ...bus.Message) error
+}
+
+// Subscriptions are the topics runs reads.
+func Subscriptions(recorder *Recorder) []bus.Subscription {
+	answers := Answers{recorder}
+	return []bus.Subscription{
+		{Topic: topic.Commands, Handler: Commands{recorder}},
+		{Topic: topic.FairnessEvents, Wants: answers.Wants, Handler: answers},
+	}
 }
 
 // Recorder writes what happened, together with the word to all others about it.
@@ -113,7 +125,7 @@ func (r *Recorder) observe(h happening) {
 		ctx = telemetry.WithIDs(ctx, slog.String("run_id", h.Run.ID.String()))
 	}
 	switch what := h.What.(type) {
-	case run.Rejected:
+	case run.CommandRejected:
 		r.log.InfoContext(ctx, "command rejected", "command", h.command, "reason", what.Refusal.Error())
 	case run.OrderPlaced, run.OrderWithdrawn, run.UsualSaved:
 		r.log.DebugContext(ctx, "order changed")

@@ -1,9 +1,6 @@
 package run
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // AssignmentState is where the question "who runs?" stands.
 type AssignmentState string
@@ -34,18 +31,15 @@ type Assignment struct {
 }
 
 // Assign makes runner the one who runs, if assignment no is still being chosen; it returns nil if the run has moved on.
-// A runner who has no order is an error: nobody serves in a run they take no part in.
-func (r *Run) Assign(no uint32, runner UserID, explanation []byte, at time.Time) ([]Event, error) {
+// Whom to choose is fairness's business: a volunteer, for one, needs no order.
+func (r *Run) Assign(no uint32, runner UserID, explanation []byte, at time.Time) []Event {
 	if !r.awaits(no) {
-		return nil, nil
-	}
-	if r.OrderOf(runner) == nil {
-		return nil, fmt.Errorf("run %s assignment %d: chosen runner has no order", r.ID, no)
+		return nil
 	}
 	a := &r.Assignment
 	a.State, a.Runner, a.AssignedAt, a.Explanation = Assigned, runner, at, explanation
 	r.Status, r.EndedAt = Closed, at
-	return []Event{r.changed(RunnerAssigned{}, at)}, nil
+	return []Event{r.changed(RunnerAssigned{}, at)}
 }
 
 // NobodyLeft closes the run without a runner, if assignment no is still being chosen; it returns nil if the run has moved on.

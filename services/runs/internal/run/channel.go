@@ -37,29 +37,26 @@ func (c *Channel) Run(id uuid.UUID) *Run {
 }
 
 // Decide does what cmd asks, or rejects it. It returns what happened, at least one event.
-// An error means that a rule was broken which cannot be.
-func (c *Channel) Decide(cmd Command, at time.Time) ([]Event, error) {
+func (c *Channel) Decide(cmd Command, at time.Time) []Event {
 	judged := c.judged(cmd)
 	events, err := c.decide(cmd, judged, at)
-	if refusal, ok := errors.AsType[Refusal](err); ok {
-		rejected := Event{What: Rejected{Refusal: refusal}, At: at}
+	if refusal, ok := errors.AsType[Refusal](err); ok { // decide has no other errors
+		rejected := Event{What: CommandRejected{Refusal: refusal}, At: at}
 		if judged != nil {
 			snapshot := *judged
 			rejected.Run = &snapshot
 		}
-		events, err = []Event{rejected}, nil
+		events = []Event{rejected}
 	}
-	return c.complete(events), err
+	return c.complete(events)
 }
 
 // Assign hands fairness's choice to the run it is for. See Run.Assign.
-func (c *Channel) Assign(run uuid.UUID, no uint32, runner UserID, explanation []byte, at time.Time) ([]Event, error) {
-	r := c.Run(run)
-	if r == nil {
-		return nil, nil
+func (c *Channel) Assign(run uuid.UUID, no uint32, runner UserID, explanation []byte, at time.Time) []Event {
+	if r := c.Run(run); r != nil {
+		return c.complete(r.Assign(no, runner, explanation, at))
 	}
-	events, err := r.Assign(no, runner, explanation, at)
-	return c.complete(events), err
+	return nil
 }
 
 // NobodyLeft tells the run that fairness found nobody. See Run.NobodyLeft.
@@ -80,25 +77,25 @@ func (c *Channel) Chase(at time.Time) []Event {
 
 // Reject refuses a command without judging it, for instance because the product broke over it.
 func (c *Channel) Reject(refusal Refusal, at time.Time) []Event {
-	return c.complete([]Event{{What: Rejected{Refusal: refusal}, At: at}})
+	return c.complete([]Event{{What: CommandRejected{Refusal: refusal}, At: at}})
 }
 
 func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
 	if !cmd.ExpiresAt.IsZero() && !at.Before(cmd.ExpiresAt) {
-		return nil, Expired
+		return nil, ErrExpired
 	}
 	_, byProduct := cmd.Want.(AbandonRun)
 	if cmd.Want == nil || (cmd.Actor.User == "" && !byProduct) {
-		return nil, Invalid
+		return nil, ErrInvalid
 	}
 	if start, ok := cmd.Want.(StartRun); ok {
-		return one(c.Start(cmd, start, at))
+		return c.Start(cmd, start, at)
 	}
 	switch {
 	case r == nil && cmd.Run() == uuid.Nil:
-		return nil, NoOpenRun
+		return nil, ErrNoOpenRun
 	case r == nil:
-		return nil, UnknownRun
+		return nil, ErrUnknownRun
 	}
 	user := cmd.Actor.User
 	switch want := cmd.Want.(type) {
@@ -107,7 +104,7 @@ func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
 	case PlaceUsual:
 		usual, ok := c.Usuals[user]
 		if !ok {
-			return nil, NoUsual
+			return nil, ErrNoUsual
 		}
 		return one(r.PlaceOrder(user, usual.Drink, usual.Quantity, true, at))
 	case WithdrawOrder:
@@ -119,7 +116,7 @@ func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
 	case AbandonRun:
 		return one(r.Abandon(at))
 	}
-	return nil, Invalid
+	return nil, ErrInvalid
 }
 
 func (c *Channel) placeOrder(r *Run, user UserID, want PlaceOrder, at time.Time) ([]Event, error) {

@@ -33,16 +33,12 @@ func decide(c *run.Channel, by run.Actor, want run.Want) []run.Event {
 }
 
 func decideAt(c *run.Channel, command run.Command, at time.Time) []run.Event {
-	events, err := c.Decide(command, at)
-	if err != nil {
-		panic(err) // no command can break a rule
-	}
-	return events
+	return c.Decide(command, at)
 }
 
 // refusal is why a command was rejected; empty: it was not.
 func refusal(events []run.Event) run.Refusal {
-	if rejected, ok := events[0].What.(run.Rejected); ok {
+	if rejected, ok := events[0].What.(run.CommandRejected); ok {
 		return rejected.Refusal
 	}
 	return ""
@@ -66,11 +62,11 @@ func TestStart(t *testing.T) {
 	}{
 		"default pickup":       {want: run.StartRun{ID: id}, pickup: noon.Add(30 * time.Minute)},
 		"24 h ahead":           {want: run.StartRun{ID: id, Pickup: noon.Add(24 * time.Hour)}, pickup: noon.Add(24 * time.Hour)},
-		"more than 24 h ahead": {want: run.StartRun{ID: id, Pickup: noon.Add(24*time.Hour + time.Microsecond)}, refusal: run.PickupOutOfRange},
-		"now":                  {want: run.StartRun{ID: id, Pickup: noon}, refusal: run.PickupOutOfRange},
+		"more than 24 h ahead": {want: run.StartRun{ID: id, Pickup: noon.Add(24*time.Hour + time.Microsecond)}, refusal: run.ErrPickupOutOfRange},
+		"now":                  {want: run.StartRun{ID: id, Pickup: noon}, refusal: run.ErrPickupOutOfRange},
 		"80 characters":        {want: run.StartRun{ID: id, Place: strings.Repeat("é", 80)}, pickup: noon.Add(30 * time.Minute)},
-		"more than 80":         {want: run.StartRun{ID: id, Place: strings.Repeat("é", 81)}, refusal: run.Invalid},
-		"channel is disabled":  {want: run.StartRun{ID: id}, disabled: true, refusal: run.ChannelDisabled},
+		"more than 80":         {want: run.StartRun{ID: id, Place: strings.Repeat("é", 81)}, refusal: run.ErrInvalid},
+		"channel is disabled":  {want: run.StartRun{ID: id}, disabled: true, refusal: run.ErrChannelDisabled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +79,7 @@ func TestStart(t *testing.T) {
 				return
 			}
 			require.Equal(t, []run.Event{{
-				Channel: c.ID, Epoch: 1, Settings: c.Settings, What: run.Started{}, At: noon,
+				Channel: c.ID, Epoch: 1, Settings: c.Settings, What: run.RunStarted{}, At: noon,
 				Run: &run.Run{
 					ID: id, Channel: c.ID, Epoch: 1, Status: run.Open, Version: 1, Initiator: "ana", CorrelationID: "corr",
 					StartedAt: noon, PickupAt: test.pickup, Place: run.Place(test.want.Place),
@@ -97,16 +93,63 @@ func TestSecondStartShowsTheOpenRun(t *testing.T) {
 	t.Parallel()
 	c, id := started(t)
 	events := decide(c, ben, run.StartRun{ID: uuid.New()})
-	require.Equal(t, run.RunAlreadyOpen, refusal(events))
+	require.Equal(t, run.ErrRunAlreadyOpen, refusal(events))
 	require.Equal(t, id, events[0].Run.ID)
 
 	decide(c, ben, run.PlaceOrder{Run: id, Drink: "Mocha"})
 	decide(c, ana, run.CloseRun{})
-	require.Equal(t, run.RunAlreadyOpen, refusal(decide(c, ben, run.StartRun{ID: uuid.New()})), "a closing run counts as open")
+	require.Equal(t, run.ErrRunAlreadyOpen, refusal(decide(c, ben, run.StartRun{ID: uuid.New()})), "a closing run counts as open")
 
-	_, err := c.Assign(id, 1, "ben", nil, noon)
-	require.NoError(t, err)
+	require.Len(t, c.Assign(id, 1, "ben", nil, noon), 1)
 	require.Empty(t, refusal(decide(c, ben, run.StartRun{ID: uuid.New()})))
+}
+
+// An open run that nobody closed holds its channel until an hour after pickup; then whoever wants the next may start it.
+func TestStartEndsARunThatOverstays(t *testing.T) {
+	t.Parallel()
+	over := noon.Add(30*time.Minute + run.OverstayAfter + time.Microsecond)
+	order := run.PlaceOrder{Drink: "Mocha"}
+	for name, test := range map[string]struct {
+		before  []run.Want
+		at      time.Time
+		start   run.StartRun
+		refusal run.Refusal
+	}{
+		"nobody ordered":            {at: over},
+		"someone ordered":           {before: []run.Want{order}, at: over},
+		"an hour past, no more":     {at: over.Add(-time.Microsecond), refusal: run.ErrRunAlreadyOpen},
+		"closing":                   {before: []run.Want{order, run.CloseRun{}}, at: over, refusal: run.ErrRunAlreadyOpen},
+		"for a start that is wrong": {at: over, start: run.StartRun{Pickup: noon}, refusal: run.ErrPickupOutOfRange},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, id := started(t)
+			for _, want := range test.before {
+				if place, ok := want.(run.PlaceOrder); ok {
+					place.Run, want = id, place
+				}
+				require.Empty(t, refusal(decide(c, ana, want)))
+			}
+			before := *c.Run(id)
+			test.start.ID = uuid.New()
+			events := decideAt(c, run.Command{Channel: c.ID, Actor: ben, IssuedAt: test.at, Want: test.start}, test.at)
+			require.Equal(t, test.refusal, refusal(events))
+			if test.refusal != "" {
+				require.Equal(t, before, *c.Run(id), "it goes on")
+				require.Len(t, c.Runs, 1)
+				return
+			}
+			require.Len(t, events, 2)
+			require.Equal(t, run.RunCancelled{}, events[0].What)
+			ended := before
+			ended.Status, ended.EndReason, ended.EndedAt, ended.Version = run.Cancelled, run.CancelledByPerson, test.at, before.Version+1
+			require.Equal(t, &ended, events[0].Run)
+			require.Equal(t, run.RunStarted{}, events[1].What)
+			require.Equal(t, test.start.ID, events[1].Run.ID)
+			require.EqualValues(t, 1, events[1].Run.Version)
+			require.Equal(t, test.start.ID, c.Open().ID)
+		})
+	}
 }
 
 func TestOnlyInitiatorOrAdminMayEnd(t *testing.T) {
@@ -149,18 +192,18 @@ func TestRefusals(t *testing.T) {
 		by     run.Actor
 		is     run.Refusal
 	}{
-		"close nothing":          {before: []run.Want{run.CancelRun{}}, want: func(uuid.UUID) run.Want { return run.CloseRun{} }, is: run.NoOpenRun},
-		"close without orders":   {want: func(uuid.UUID) run.Want { return run.CloseRun{} }, is: run.NoOrders},
-		"order in unknown run":   {want: func(uuid.UUID) run.Want { return run.PlaceOrder{Run: other, Drink: "Tea"} }, is: run.UnknownRun},
-		"order in cancelled run": {before: []run.Want{run.CancelRun{}}, want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea"} }, is: run.RunCancelled},
-		"order in abandoned run": {before: []run.Want{run.AbandonRun{}}, want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea"} }, is: run.RunCancelled},
-		"withdraw nothing":       {want: func(id uuid.UUID) run.Want { return run.WithdrawOrder{Run: id} }, is: run.NoOrder},
-		"no usual":               {want: func(id uuid.UUID) run.Want { return run.PlaceUsual{Run: id} }, is: run.NoUsual},
-		"empty drink":            {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: " \n\u0085 "} }, is: run.Invalid},
-		"long drink":             {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: strings.Repeat("ж", 281)} }, is: run.Invalid},
-		"ten cups":               {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea", Quantity: 10} }, is: run.Invalid},
-		"a kind from the future": {want: func(uuid.UUID) run.Want { return nil }, is: run.Invalid},
-		"an order of nobody's":   {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea"} }, by: run.Actor{WorkspaceAdmin: true}, is: run.Invalid},
+		"close nothing":          {before: []run.Want{run.CancelRun{}}, want: func(uuid.UUID) run.Want { return run.CloseRun{} }, is: run.ErrNoOpenRun},
+		"close without orders":   {want: func(uuid.UUID) run.Want { return run.CloseRun{} }, is: run.ErrNoOrders},
+		"order in unknown run":   {want: func(uuid.UUID) run.Want { return run.PlaceOrder{Run: other, Drink: "Tea"} }, is: run.ErrUnknownRun},
+		"order in cancelled run": {before: []run.Want{run.CancelRun{}}, want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea"} }, is: run.ErrRunCancelled},
+		"order in abandoned run": {before: []run.Want{run.AbandonRun{}}, want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea"} }, is: run.ErrRunCancelled},
+		"withdraw nothing":       {want: func(id uuid.UUID) run.Want { return run.WithdrawOrder{Run: id} }, is: run.ErrNoOrder},
+		"no usual":               {want: func(id uuid.UUID) run.Want { return run.PlaceUsual{Run: id} }, is: run.ErrNoUsual},
+		"empty drink":            {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: " \n\u0085 "} }, is: run.ErrInvalid},
+		"long drink":             {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: strings.Repeat("ж", 281)} }, is: run.ErrInvalid},
+		"ten cups":               {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea", Quantity: 10} }, is: run.ErrInvalid},
+		"a kind from the future": {want: func(uuid.UUID) run.Want { return nil }, is: run.ErrInvalid},
+		"an order of nobody's":   {want: func(id uuid.UUID) run.Want { return run.PlaceOrder{Run: id, Drink: "Tea"} }, by: run.Actor{WorkspaceAdmin: true}, is: run.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -181,7 +224,7 @@ func TestExpiredCommandIsRefused(t *testing.T) {
 	t.Parallel()
 	c := newChannel(t)
 	command := run.Command{Channel: c.ID, Actor: ana, IssuedAt: noon, ExpiresAt: noon.Add(10 * time.Minute), Want: run.StartRun{ID: uuid.New()}}
-	require.Equal(t, run.Expired, refusal(decideAt(c, command, noon.Add(10*time.Minute))))
+	require.Equal(t, run.ErrExpired, refusal(decideAt(c, command, noon.Add(10*time.Minute))))
 	require.Empty(t, refusal(decideAt(c, command, noon.Add(10*time.Minute-time.Microsecond))))
 }
 
@@ -189,11 +232,11 @@ func TestSecondCloseHearsThatItIsClosed(t *testing.T) {
 	t.Parallel()
 	c, id := started(t)
 	decide(c, ben, run.PlaceOrder{Run: id, Drink: "Mocha"})
-	require.IsType(t, run.ClosingBegan{}, decide(c, ana, run.CloseRun{Run: id})[0].What)
+	require.IsType(t, run.RunClosed{}, decide(c, ana, run.CloseRun{Run: id})[0].What)
 	again := decide(c, ana, run.CloseRun{Run: id})
-	require.Equal(t, run.RunClosed, refusal(again))
+	require.Equal(t, run.ErrRunClosed, refusal(again))
 	require.Equal(t, run.Closing, again[0].Run.Status)
-	require.Equal(t, run.RunClosed, refusal(decide(c, ana, run.CancelRun{Run: id})), "the runner is being chosen")
+	require.Equal(t, run.ErrRunClosed, refusal(decide(c, ana, run.CancelRun{Run: id})), "the runner is being chosen")
 }
 
 func TestOneActiveOrderPerPerson(t *testing.T) {
@@ -223,7 +266,7 @@ func TestRunTakes300Orders(t *testing.T) {
 	for i := range run.MaxOrders {
 		require.Empty(t, refusal(decide(c, run.Actor{User: run.UserID(fmt.Sprint(i))}, run.PlaceOrder{Run: id, Drink: "Tea"})))
 	}
-	require.Equal(t, run.RunFull, refusal(decide(c, ana, run.PlaceOrder{Run: id, Drink: "Tea"})))
+	require.Equal(t, run.ErrRunFull, refusal(decide(c, ana, run.PlaceOrder{Run: id, Drink: "Tea"})))
 	require.Empty(t, refusal(decide(c, run.Actor{User: "7"}, run.PlaceOrder{Run: id, Drink: "Coffee"})), "who is in may change")
 }
 
@@ -266,9 +309,7 @@ func TestChaseAsksAgainAndGivesUp(t *testing.T) {
 	}
 	require.Equal(t, 9, asked)
 	require.Equal(t, run.Closed, c.Run(id).Status)
-	late, err := c.Assign(id, 1, "ben", nil, noon.Add(time.Hour))
-	require.NoError(t, err)
-	require.Empty(t, late, "the run has moved on")
+	require.Empty(t, c.Assign(id, 1, "ben", nil, noon.Add(time.Hour)), "the run has moved on")
 }
 
 func TestDefaultSettingsHaveBounds(t *testing.T) {

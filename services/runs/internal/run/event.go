@@ -17,8 +17,8 @@ type What interface{ what() }
 
 // The kinds of event. Those that say no more than the snapshot are empty.
 type (
-	// Started: a run was opened.
-	Started struct{}
+	// RunStarted: a run was opened.
+	RunStarted struct{}
 	// OrderPlaced: someone ordered, or changed their order.
 	OrderPlaced struct {
 		User  UserID
@@ -26,32 +26,32 @@ type (
 	}
 	// OrderWithdrawn: someone took their order back.
 	OrderWithdrawn struct{ User UserID }
-	// ClosingBegan: ordering ended, a runner is to be chosen.
-	ClosingBegan struct{}
+	// RunClosed: ordering ended, a runner is to be chosen.
+	RunClosed struct{}
 	// RunnerRequested: there was no answer, a runner is to be chosen for the same assignment number.
 	RunnerRequested struct{}
 	// RunnerAssigned: the run is closed and has a runner.
 	RunnerAssigned struct{}
 	// RunnerWanted: the run is closed without a runner.
 	RunnerWanted struct{}
-	// WasCancelled: see the snapshot's EndReason.
-	WasCancelled struct{}
-	// HasFailed: see the snapshot's EndReason.
-	HasFailed struct{}
+	// RunCancelled: see the snapshot's EndReason.
+	RunCancelled struct{}
+	// RunFailed: see the snapshot's EndReason.
+	RunFailed struct{}
 	// UsualSaved: a person's usual in this channel is now this.
 	UsualSaved struct{ Usual Usual }
-	// Rejected: a command was refused. The snapshot is what it was judged by; it did not change.
-	Rejected struct{ Refusal Refusal }
+	// CommandRejected: a command was refused. The snapshot is what it was judged by; it did not change.
+	CommandRejected struct{ Refusal Refusal }
 )
 
-func (Started) what()         {}
+func (RunStarted) what()      {}
 func (OrderPlaced) what()     {}
 func (OrderWithdrawn) what()  {}
-func (ClosingBegan) what()    {}
+func (RunClosed) what()       {}
 func (RunnerRequested) what() {}
 func (RunnerAssigned) what()  {}
 func (RunnerWanted) what()    {}
-func (WasCancelled) what()    {}
-func (HasFailed) what()       {}
+func (RunCancelled) what()    {}
+func (RunFailed) what()       {}
 func (UsualSaved) what()      {}
-func (Rejected) what()        {}
+func (CommandRejected) what() {}

@@ -17,11 +17,11 @@ const (
 // Drink is what a person drinks, on one line, as typed. Never log it.
 type Drink string
 
-// NewDrink trims typed and returns Invalid unless 1 to 280 characters are left.
+// NewDrink trims typed and returns ErrInvalid unless 1 to 280 characters are left.
 func NewDrink(typed string) (Drink, error) {
 	text := oneLine(typed)
 	if text == "" || utf8.RuneCountInString(text) > maxDrink {
-		return "", Invalid
+		return "", ErrInvalid
 	}
 	return Drink(text), nil
 }
@@ -29,10 +29,10 @@ func NewDrink(typed string) (Drink, error) {
 // Quantity is a number of cups, 1 to 9.
 type Quantity uint8
 
-// NewQuantity returns Invalid for more than 9 cups. 0 means 1.
+// NewQuantity returns ErrInvalid for more than 9 cups. 0 means 1.
 func NewQuantity(cups uint32) (Quantity, error) {
 	if cups > maxQuantity {
-		return 0, Invalid
+		return 0, ErrInvalid
 	}
 	return Quantity(max(cups, 1)), nil
 }
@@ -47,7 +47,7 @@ type Order struct {
 }
 
 // PlaceOrder records what user drinks in this run, replacing an earlier order. usual says that it is their usual, placed by one click.
-// It refuses with RunClosed, RunCancelled or RunFull.
+// It refuses with ErrRunClosed, ErrRunCancelled or ErrRunFull.
 func (r *Run) PlaceOrder(user UserID, drink Drink, quantity Quantity, usual bool, at time.Time) (Event, error) {
 	if err := r.mustBeOpen(); err != nil {
 		return Event{}, err
@@ -60,7 +60,7 @@ func (r *Run) PlaceOrder(user UserID, drink Drink, quantity Quantity, usual bool
 		r.Orders = slices.Clone(r.Orders)
 		r.Orders[i] = order
 	case len(r.Orders) >= MaxOrders:
-		return Event{}, RunFull
+		return Event{}, ErrRunFull
 	default:
 		if n := len(r.Orders); n > 0 && !at.After(r.Orders[n-1].PlacedAt) {
 			order.PlacedAt = r.Orders[n-1].PlacedAt.Add(time.Microsecond)
@@ -70,14 +70,14 @@ func (r *Run) PlaceOrder(user UserID, drink Drink, quantity Quantity, usual bool
 	return r.changed(OrderPlaced{User: user, Usual: usual}, at), nil
 }
 
-// WithdrawOrder removes user's order. It refuses with RunClosed, RunCancelled or NoOrder.
+// WithdrawOrder removes user's order. It refuses with ErrRunClosed, ErrRunCancelled or ErrNoOrder.
 func (r *Run) WithdrawOrder(user UserID, at time.Time) (Event, error) {
 	if err := r.mustBeOpen(); err != nil {
 		return Event{}, err
 	}
 	i := r.orderOf(user)
 	if i < 0 {
-		return Event{}, NoOrder
+		return Event{}, ErrNoOrder
 	}
 	r.Orders = slices.Concat(r.Orders[:i], r.Orders[i+1:])
 	return r.changed(OrderWithdrawn{User: user}, at), nil

@@ -11,11 +11,11 @@ type Place string
 
 const maxPlace = 80 // Unicode characters
 
-// NewPlace trims typed and returns Invalid if more than 80 characters are left.
+// NewPlace trims typed and returns ErrInvalid if more than 80 characters are left.
 func NewPlace(typed string) (Place, error) {
 	text := oneLine(typed)
 	if utf8.RuneCountInString(text) > maxPlace {
-		return "", Invalid
+		return "", ErrInvalid
 	}
 	return Place(text), nil
 }

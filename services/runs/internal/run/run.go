@@ -25,8 +25,8 @@ type EndReason string
 
 // The reasons of an end that is no closing.
 const (
-	CancelledByPerson EndReason = "cancelled_by_person"
-	Abandoned         EndReason = "abandoned" // its card could not be shown to anyone
+	CancelledByPerson EndReason = "cancelled_by_person" // also by starting the next, when it overstays
+	Abandoned         EndReason = "abandoned"           // its card could not be shown to anyone
 )
 
 // UserID is a person, as the edge names them.
@@ -66,9 +66,9 @@ func (r *Run) mustBeOpen() error {
 	case Open:
 		return nil
 	case Cancelled, Failed:
-		return RunCancelled
+		return ErrRunCancelled
 	default:
-		return RunClosed
+		return ErrRunClosed
 	}
 }
 

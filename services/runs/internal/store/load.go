@@ -23,7 +23,7 @@ LATERAL (SELECT * FROM runs.channel c WHERE c.workspace_id = k.workspace_id AND 
 // Who finds a channel locked comes again later: whoever holds it changes the run anyway.
 const lockOverdue = `
 SELECT ` + channelColumns + `
-FROM (SELECT workspace_id, channel_id FROM runs.run WHERE answer_due_at <= $1 ORDER BY answer_due_at LIMIT $2) k,
+FROM (SELECT workspace_id, channel_id FROM runs.run WHERE answer_due_at <= $1 AND id <> ALL($3::uuid[]) ORDER BY answer_due_at LIMIT $2) k,
 LATERAL (SELECT * FROM runs.channel c
 	WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id FOR NO KEY UPDATE SKIP LOCKED) c`
 
@@ -102,11 +102,11 @@ func (s *Store) Load(ctx context.Context, tx *postgres.Tx, in run.Scope, command
 }
 
 // LoadOverdue locks and returns channels in whose run an answer of fairness is due at now, at most limit,
-// leaving out those that someone else works on.
-func (s *Store) LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]*run.Channel, error) {
+// leaving out those that someone else works on, and those of the runs not wanted.
+func (s *Store) LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int, not []uuid.UUID) ([]*run.Channel, error) {
 	loaded := map[run.ChannelID]*run.Channel{}
 	var lock, load trip
-	lock.query("lock overdue channels", lockOverdue, []any{now, limit}, s.scanChannel(loaded))
+	lock.query("lock overdue channels", lockOverdue, []any{now, limit, uuids(not)}, s.scanChannel(loaded))
 	if err := lock.send(ctx, tx); err != nil || len(loaded) == 0 {
 		return nil, err
 	}

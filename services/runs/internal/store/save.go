@@ -68,7 +68,7 @@ func changesOf(events []run.Event) changes {
 	c := changes{runs: map[uuid.UUID]changedRun{}, orders: map[orderKey]run.Event{}, usuals: map[run.Person]run.Event{}}
 	for _, e := range events {
 		switch what := e.What.(type) {
-		case run.Rejected:
+		case run.CommandRejected:
 		case run.UsualSaved:
 			c.usuals[run.Person{Channel: e.Channel, User: what.Usual.User}] = e
 		case run.OrderPlaced:
@@ -80,7 +80,7 @@ func changesOf(events []run.Event) changes {
 			if !ok {
 				c.order = append(c.order, e.Run.ID)
 			}
-			_, started := e.What.(run.Started)
+			_, started := e.What.(run.RunStarted)
 			c.runs[e.Run.ID] = changedRun{after: e.Run, isNew: started || known.isNew}
 		}
 	}

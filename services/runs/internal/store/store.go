@@ -11,9 +11,10 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/run"
 )
 
-// Schema is where the tables are; Migration is the version of it that this release needs.
+// Schema is where the tables are, Role whom connections act as; Migration is the version of the schema that this release needs.
 const (
 	Schema    = "runs"
+	Role      = "coffeebuddy_runs"
 	Migration = 2
 )
 
