@@ -49,7 +49,9 @@ type panicked struct {
 	stack string
 }
 
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %s\n%s", telemetry.PanicCause(p.value), p.stack) }
+func (p *panicked) Error() string {
+	return "panic: " + telemetry.PanicCause(p.value) + "\n" + p.stack
+}
 
 // guard calls fn and returns its panic as an error, with the stack.
 func guard(fn func() error) (err error) {

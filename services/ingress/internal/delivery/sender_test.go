@@ -233,8 +233,11 @@ func (w *world) applied(r run) {
 	w.t.Helper()
 	snapshot, err := proto.Marshal(r.Run)
 	require.NoError(w.t, err)
-	w.database.Exec(`INSERT INTO ingress.run VALUES ($1, $2, $3, 1, $4, $5, now(), $6)`,
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, err = w.conn.Exec(w.t.Context(), `INSERT INTO ingress.run VALUES ($1, $2, $3, 1, $4, $5, now(), $6)`,
 		office, r.Id, r.ChannelId, int64(r.Version), int16(r.Status), snapshot)
+	require.NoError(w.t, err)
 }
 
 func TestMessagesOfAConversationKeepTheirOrder(t *testing.T) {

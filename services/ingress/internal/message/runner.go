@@ -35,7 +35,7 @@ func RunnerList(run *runv1.Run, settings *runv1.ChannelSettings, names Names) []
 	first.Text = fmt.Sprintf("You're today's runner, pickup %s, %s", pickup, cups(run.GetOrders()))
 	all := fullList(first, run, names)
 	// Someone chosen after the moment of the reminder gets none: this message says it all.
-	if due := ReminderAt(run, settings); run.GetAssignment().GetAssignedAt().AsTime().Before(due) {
+	if due := reminderAt(run, settings); run.GetAssignment().GetAssignedAt().AsTime().Before(due) {
 		last := &all[len(all)-1]
 		last.Blocks = append(last.Blocks, mrkdwn("I'll remind you at %s.", clock(timestamppb.New(due))))
 	}
@@ -49,8 +49,8 @@ func Reminder(run *runv1.Run, names Names, now time.Time) []Message {
 		clock(pickup), fromNow(pickup.AsTime().Sub(now)), cups(run.GetOrders()), channel(run.GetChannelId())), run, names)
 }
 
-// ReminderAt is when the runner is reminded: pickup − offset. Zero: never, reminders are off.
-func ReminderAt(run *runv1.Run, settings *runv1.ChannelSettings) time.Time {
+// reminderAt is when the runner is reminded: pickup − offset. Zero: never, reminders are off.
+func reminderAt(run *runv1.Run, settings *runv1.ChannelSettings) time.Time {
 	if !settings.GetReminders() {
 		return time.Time{}
 	}

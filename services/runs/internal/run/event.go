@@ -15,10 +15,10 @@ type Event struct {
 // What is one of the kinds of event below.
 type What interface{ what() }
 
-// The kinds of event. Those that say no more than the snapshot are empty.
+// The kinds of event, named as their messages are. Those that say no more than the snapshot are empty.
 type (
 	// RunStarted: a run was opened.
-	RunStarted struct{}
+	RunStarted struct{} //nolint:revive // stutters, as its message is named
 	// OrderPlaced: someone ordered, or changed their order.
 	OrderPlaced struct {
 		User  UserID
@@ -27,7 +27,7 @@ type (
 	// OrderWithdrawn: someone took their order back.
 	OrderWithdrawn struct{ User UserID }
 	// RunClosed: ordering ended, a runner is to be chosen.
-	RunClosed struct{}
+	RunClosed struct{} //nolint:revive // stutters, as its message is named
 	// RunnerRequested: there was no answer, a runner is to be chosen for the same assignment number.
 	RunnerRequested struct{}
 	// RunnerAssigned: the run is closed and has a runner.
@@ -35,9 +35,9 @@ type (
 	// RunnerWanted: the run is closed without a runner.
 	RunnerWanted struct{}
 	// RunCancelled: see the snapshot's EndReason.
-	RunCancelled struct{}
+	RunCancelled struct{} //nolint:revive // stutters, as its message is named
 	// RunFailed: see the snapshot's EndReason.
-	RunFailed struct{}
+	RunFailed struct{} //nolint:revive // stutters, as its message is named
 	// UsualSaved: a person's usual in this channel is now this.
 	UsualSaved struct{ Usual Usual }
 	// CommandRejected: a command was refused. The snapshot is what it was judged by; it did not change.
