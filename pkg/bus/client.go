@@ -7,18 +7,30 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/coffeebuddy/coffeebuddy/pkg/config"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 )
 
 // Config says where Kafka is.
 type Config struct {
 	Bootstrap []string `env:"KAFKA_BOOTSTRAP" required:"true" example:"kafka-1:9092,kafka-2:9092" desc:"Kafka brokers to ask first"`
+}
+
+// Validate implements what config.Load asks.
+func (c Config) Validate() []config.Fault {
+	for _, broker := range c.Bootstrap {
+		if _, port, err := net.SplitHostPort(broker); err != nil || port == "" {
+			return []config.Fault{{Variable: "KAFKA_BOOTSTRAP", Problem: fmt.Sprintf("%q is not host:port", broker)}}
+		}
+	}
+	return nil
 }
 
 // kafka-go's defaults need half a minute to get over a broker outage of three seconds; with these it takes about two.

@@ -44,6 +44,7 @@ func (w *world) rounds(ctx context.Context, l *load, rate, n int) (usage, time.D
 const (
 	clickRate = 200 // a second
 	ackRate   = 500
+	crowd     = 32              // people who click as fast as they are answered
 	seenLimit = 5 * time.Second // for the last click of all
 )
 
@@ -160,4 +161,25 @@ func measureAcknowledgement(ctx context.Context, w *world, r *report) error {
 		l.seen.quantile(0.5), milliseconds(u.product())/float64(clicks))
 	r.flaws(w, &l, clicks)
 	return w.settle(ctx)
+}
+
+func measureFlood(ctx context.Context, w *world, r *report) error {
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	const clicks = 4 * channelCount
+	var l load
+	u, took, err := w.watched(func() error {
+		if err := l.flood(ctx, w, crowd, w.swept, clicks, w.sweep); err != nil {
+			return err
+		}
+		return w.settle(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	w.swept += clicks
+	r.note(fmt.Sprintf("clicks of %d people without a pause", crowd), value(clicks/took.Seconds(), "/s"),
+		"until every card is right; processor time per click %.2f ms; %s", milliseconds(u.product())/clicks, others(u, took))
+	return nil
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
@@ -46,37 +48,71 @@ type click func(i int, at time.Time) (*channel, []byte)
 func (l *load) send(ctx context.Context, w *world, rate, from, n int, next click) error {
 	var all sync.WaitGroup
 	defer all.Wait()
-	var mu sync.Mutex
-	var failed int
-	var failure error
+	var failures failures
 	begun := time.Now()
 	for i := range n {
 		due := begun.Add(time.Duration(i) * time.Second / time.Duration(rate))
 		if err := sleep(ctx, time.Until(due)); err != nil {
 			return err
 		}
+		all.Go(func() { failures.add(l.make(ctx, w, from+i, next, due)) })
+	}
+	all.Wait()
+	return failures.of(w, n)
+}
+
+// flood makes n clicks by so many people, each of whom waits for an answer before the next one.
+func (l *load) flood(ctx context.Context, w *world, crowd, from, n int, next click) error {
+	var all sync.WaitGroup
+	var failures failures
+	var made atomic.Int64
+	for range crowd {
 		all.Go(func() {
-			c, form := next(from+i, time.Now())
-			start := time.Now()
-			c.expect(start, &l.seen)
-			err := w.post(ctx, form, start)
-			took := time.Since(start)
-			if err != nil {
-				mu.Lock()
-				failed, failure = failed+1, err
-				mu.Unlock()
-				return
+			for i := int(made.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(made.Add(1)) - 1 {
+				failures.add(l.make(ctx, w, from+i, next, time.Now()))
 			}
-			l.acks.add(took)
-			l.late.add(start.Sub(due))
 		})
 	}
 	all.Wait()
-	w.sent += int64(n - failed)
-	if failed > 0 {
-		return fmt.Errorf("%d of %d clicks were not acknowledged: %w", failed, n, failure)
+	return errors.Join(ctx.Err(), failures.of(w, n))
+}
+
+// make makes the i-th click, which was due at a moment.
+func (l *load) make(ctx context.Context, w *world, i int, next click, due time.Time) error {
+	c, form := next(i, time.Now())
+	start := time.Now()
+	c.expect(start, &l.seen)
+	if err := w.post(ctx, form, start); err != nil {
+		return err
 	}
+	l.acks.add(time.Since(start))
+	l.late.add(start.Sub(due))
 	return nil
+}
+
+// failures counts clicks that were not answered.
+type failures struct {
+	mu    sync.Mutex
+	count int
+	last  error
+}
+
+func (f *failures) add(err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count, f.last = f.count+1, err
+}
+
+// of takes into account that n clicks were made.
+func (f *failures) of(w *world, n int) error {
+	w.sent += int64(n - f.count)
+	if f.count == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d clicks were not answered: %w", f.count, n, f.last)
 }
 
 // client keeps its connections, as the gateway in front of ingress does.

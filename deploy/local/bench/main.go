@@ -57,12 +57,13 @@ var steps = []step{
 	{"clicks", measureClicks},
 	{"coalescing", measureCoalescing},
 	{"acknowledgement", measureAcknowledgement},
+	{"flood", measureFlood},
 	{"throughput", measureThroughput},
 }
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "measure only what matches `PATTERN`: start, idle, clicks, coalescing, acknowledgement, throughput")
+	only := flags.String("only", "", "measure only what matches `PATTERN`: start, idle, clicks, coalescing, acknowledgement, flood, throughput")
 	binaries := flags.String("binaries", "", "`folder` of the services, ready-built (they are built)")
 	verbose := flags.Bool("v", false, "print the services' logs, too")
 	if err := flags.Parse(args); err != nil {

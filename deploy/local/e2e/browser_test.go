@@ -73,9 +73,16 @@ func (b *browser) does(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, soon)
 	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.shot("failed")
-		require.NoError(b.t, err)
+	var err error
+	for _, step := range steps {
+		// What is redrawn in the very moment is aimed at again.
+		for err = chromedp.Do(ctx, step); err != nil && strings.Contains(err.Error(), "node"); err = chromedp.Do(ctx, step) {
+			b.t.Log(err)
+		}
+		if err != nil {
+			b.shot("failed")
+			require.NoError(b.t, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -92,7 +93,7 @@ func (d *demo) page() (url string, here *office.Office) {
 func (d *demo) says(pattern string) {
 	d.t.Helper()
 	re := regexp.MustCompile(pattern)
-	require.Eventually(d.t, func() bool { return re.MatchString(d.out.String()) }, soon, 20*time.Millisecond, pattern)
+	require.True(d.t, eventually(func() bool { return re.MatchString(d.out.String()) }), pattern)
 }
 
 // stop ends it by a signal and returns when it has ended.
@@ -107,7 +108,7 @@ func (d *demo) stop(signal os.Signal) {
 	}
 }
 
-// children are its processes, by name; several of one name are one of them.
+// children are its processes, by name.
 func (d *demo) children() map[string]int {
 	d.t.Helper()
 	if runtime.GOOS != "linux" {
@@ -117,25 +118,31 @@ func (d *demo) children() map[string]int {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	require.NoError(d.t, err)
 	for _, file := range stats {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		// pid (name) state ppid …
-		pid, rest, _ := strings.Cut(string(text), " (")
-		name, rest, _ := strings.Cut(rest, ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(d.cmd.Process.Pid) {
-			all[name], err = strconv.Atoi(pid)
-			require.NoError(d.t, err)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		require.NoError(d.t, err)
+		if name, _, parent := process(pid); parent == d.cmd.Process.Pid {
+			all[name] = pid
 		}
 	}
 	return all
 }
 
+// process is what Linux tells of a process; nothing of one that is gone.
+func process(pid int) (name, state string, parent int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(text), " (") // pid (name) state parent …
+	name, rest, _ = strings.Cut(rest, ") ")
+	_, _ = fmt.Sscan(rest, &state, &parent)
+	return name, state, parent
+}
+
 func requireGone(t *testing.T, children map[string]int) {
 	t.Helper()
 	for name, pid := range children {
-		require.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil }, 10*time.Second, 20*time.Millisecond, "%s is left behind", name)
+		require.True(t, eventually(func() bool {
+			_, state, _ := process(pid)
+			return state == "" || state == "Z" // init may take its time to bury it
+		}), "%s is left behind", name)
 	}
 }
 

@@ -23,7 +23,7 @@ func run(m *testing.M) int {
 		return m.Run()
 	}
 	// Most tests wait most of the time, so more of them than processors go on at once.
-	_ = flag.Set("test.parallel", "6")
+	_ = flag.Set("test.parallel", "8")
 	coverDir = os.Getenv("COFFEEBUDDY_COVER_DIR")
 	if binaries = os.Getenv("COFFEEBUDDY_BINARIES"); binaries == "" {
 		remove, err := build()

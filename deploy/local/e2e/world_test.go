@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,16 +80,16 @@ func (w *world) redBecauseOf(service, dependency string) bool {
 	return res.StatusCode == http.StatusServiceUnavailable && !check.OK && check.Error != ""
 }
 
-// logHas fails the test unless a log line belongs to the ref, a match of quotable.
+// logHas waits for a log line that belongs to the ref, a match of quotable.
 func (w *world) logHas(t *testing.T, ref []string) {
 	t.Helper()
 	require.Len(t, ref, 2, "there is a ref to quote")
-	for _, entry := range w.log.entries() {
-		if id, _ := entry["trace_id"].(string); strings.HasPrefix(id, ref[1]) {
-			return
-		}
-	}
-	require.Fail(t, "no log line of "+ref[1])
+	w.eventually("a log line of "+ref[1], func() bool {
+		return slices.ContainsFunc(w.log.entries(), func(entry map[string]any) bool {
+			id, _ := entry["trace_id"].(string)
+			return strings.HasPrefix(id, ref[1])
+		})
+	})
 }
 
 // prepare is a world before the services are started.
@@ -123,11 +124,11 @@ func (w *world) start(env ...string) {
 // startBroker starts the broker where it was, with what it had.
 func (w *world) startBroker() {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool {
+	w.eventually("the broker's port is free again", func() bool {
 		var err error
 		w.broker, err = server.StartKafka(context.Background(), w.brokerConfig)
 		return err == nil
-	}, soon, 20*time.Millisecond)
+	})
 	w.brokerConfig.Port = portOf(w.t, w.broker.Bootstrap)
 }
 
@@ -141,84 +142,6 @@ func portOf(t testing.TB, address string) int {
 }
 
 func (w *world) stopBroker() { _ = w.broker.Stop() }
-
-// person is the colleague with this name, in #coffee.
-func (w *world) person(name string) person { return person{w.Person(name), w.t} }
-
-// person acts and reads; whatever cannot be done fails the test.
-type person struct {
-	office.Person
-	t testing.TB
-}
-
-func (p person) in(channel string) person { return person{p.In(channel), p.t} }
-func (p person) dm() person               { return person{p.DM(), p.t} }
-
-func (p person) types(text string) {
-	p.t.Helper()
-	require.NoError(p.t, p.Types(p.t.Context(), text))
-}
-
-func (p person) presses(action string) {
-	p.t.Helper()
-	require.NoError(p.t, p.Presses(p.t.Context(), action))
-}
-
-func (p person) picks(verb string) {
-	p.t.Helper()
-	require.NoError(p.t, p.Picks(p.t.Context(), "more", verb))
-}
-
-func (p person) orders(drink string) {
-	p.t.Helper()
-	require.NoError(p.t, p.Orders(p.t.Context(), drink))
-}
-
-func (p person) fillsIn(drink string) {
-	p.t.Helper()
-	require.NoError(p.t, p.FillsIn(p.t.Context(), drink))
-}
-
-// form is what the form in front of the person shows.
-func (p person) form() string {
-	p.t.Helper()
-	view, err := p.Modal(p.t.Context(), p.ID)
-	require.NoError(p.t, err)
-	require.NotNil(p.t, view, "no form is open")
-	return slacksim.Reader{}.View(*view)
-}
-
-// reads waits until a message shows all the words.
-func (p person) reads(words ...string) slacksim.Message {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), soon)
-	defer cancel()
-	message, err := p.Reads(ctx, words...)
-	require.NoError(p.t, err)
-	return message
-}
-
-// messages are those that now show all the words, oldest first.
-func (p person) messages(words ...string) []slacksim.Message {
-	p.t.Helper()
-	messages, err := p.Showing(p.t.Context(), words...)
-	require.NoError(p.t, err)
-	return messages
-}
-
-// count is how many messages now show all the words.
-func (p person) count(words ...string) int {
-	p.t.Helper()
-	return len(p.messages(words...))
-}
-
-// all is the whole conversation, as text.
-func (p person) all() string {
-	p.t.Helper()
-	text, err := p.Conversation(p.t.Context(), p.Channel, p.ID)
-	require.NoError(p.t, err)
-	return text
-}
 
 // assigned waits for the summary and returns the runner.
 func (w *world) assigned(people ...person) person {
@@ -250,7 +173,18 @@ func (w *world) calls(method string) []slacksim.Call {
 // eventually waits until ok is true.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	require.Eventually(w.t, ok, soon, 20*time.Millisecond, what)
+	require.True(w.t, eventually(ok), what)
+}
+
+// eventually says whether ok became true soon. Unlike require.Eventually it calls ok in the test's own goroutine.
+func eventually(ok func() bool) bool {
+	for deadline := time.Now().Add(soon); time.Now().Before(deadline); {
+		if ok() {
+			return true
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return false
 }
 
 // settled waits until nothing is under way: every command and event was applied and every message was sent. Only then
@@ -262,16 +196,6 @@ func (w *world) settled() {
 	if !eventually(func() bool { state = w.underWay(conn); return state == "" }) {
 		require.Fail(w.t, "it does not settle", state)
 	}
-}
-
-func eventually(ok func() bool) bool {
-	for deadline := time.Now().Add(soon); time.Now().Before(deadline); {
-		if ok() {
-			return true
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-	return false
 }
 
 func (w *world) underWay(conn *pgx.Conn) string {

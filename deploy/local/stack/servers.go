@@ -44,7 +44,7 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 		s.keepPostgres(pg, cfg)
 	}
 	if err := migrations.Up(ctx, s.DatabaseURL); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("migrate%s: %w", given("DATABASE_URL", s.cfg.DatabaseURL), err)
 	}
 	return nil
 }
@@ -106,9 +106,17 @@ func (s *Stack) startKafka(ctx context.Context) error {
 		topics[i] = bus.Topic{Name: t.Name, Partitions: t.Partitions, Replication: 1, Config: t.Config}
 	}
 	if err := bus.CreateTopics(ctx, bus.Config{Bootstrap: strings.Split(s.KafkaBootstrap, ",")}, topics); err != nil {
-		return fmt.Errorf("create topics: %w", err)
+		return fmt.Errorf("create topics%s: %w", given("KAFKA_BOOTSTRAP", s.cfg.KafkaBootstrap), err)
 	}
 	return nil
+}
+
+// given says where to look when what someone gave does not work; its value may be a secret.
+func given(variable, value string) string {
+	if value == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s is set; unset it, and one is started here)", variable)
 }
 
 // forgetPositions lets the consumers begin with the topics of an empty broker of ours. In a database that is given,

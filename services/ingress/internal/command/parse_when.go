@@ -13,6 +13,8 @@ var (
 	spanStart = regexp.MustCompile(`(?i)^(?:in ?|\+ ?)(\d.*)$`)
 	bareSpan  = regexp.MustCompile(`(?i)^\d{1,4} ?(?:m|mins?|minutes?|h|hrs?|hours?)(?:[\d\s,]|$)`)
 	spanForm  = regexp.MustCompile(`^(\d{1,4})( ?)([a-zA-Z]*)(?:,\s*|\s+|)`)
+	fraction  = regexp.MustCompile(`^\d+[.,]\d`)
+	otherUnit = regexp.MustCompile(`^(?:s|secs?|seconds?|d|days?|w|weeks?|months?|years?)$`)
 	atClock   = regexp.MustCompile(`(?i)^(?:at |@ ?)?(\d.*)$`)
 	alone     = regexp.MustCompile(`^\d+(?:[, ]|$)`)
 	clockForm = regexp.MustCompile(`(?i)^(\d{1,2})(?:[:.](\d{2}))?(?: ?(am|pm|a\.m\.|p\.m\.))?(?:,\s*|\s+|$)`)
@@ -52,6 +54,9 @@ func parseSpan(text string) (When, string, error) {
 		}
 		length, number, space, word := len(match[0]), match[1], match[2], strings.ToLower(match[3])
 		unit, known := units[word]
+		if fraction.MatchString(text) || otherUnit.MatchString(word) {
+			return When{}, "", usage("I can't read that span of time.", "in 1h 30m", "in 20m")
+		}
 		if !known && space != "" { // "20 mocha": the number is bare, the word belongs to the place
 			unit, known, word, length = time.Minute, true, "", len(number)+len(space)
 		}

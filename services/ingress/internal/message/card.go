@@ -10,7 +10,7 @@ import (
 
 // Card is the run's message in the channel, as the run is now. ref finds the trace of the click that started it.
 func Card(run *runv1.Run, names Names, ref string) Message {
-	starter, pickup := run.GetInitiatorId(), clock(run.GetPickupAt())
+	starter, pickup := run.GetInitiatorId(), pickup(run)
 	m := Message{
 		Text:   fmt.Sprintf("Coffee run started by %s, pickup %s, %s", escape(names.of(starter)), pickup, state(run)),
 		Blocks: []slack.Block{mrkdwn("☕ *Coffee run* · started by %s · pickup *%s*", mention(starter), pickup)},

@@ -2,8 +2,10 @@ package message_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
@@ -77,4 +79,16 @@ func TestCardMentionsTheStarterAlone(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, mentions)
+}
+
+func TestAPickupOnAnotherDayNamesTheDay(t *testing.T) {
+	t.Parallel()
+	started := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	run := &runv1.Run{
+		Status: runv1.RunStatus_RUN_STATUS_OPEN, StartedAt: timestamppb.New(started),
+		PickupAt: timestamppb.New(started.Add(22 * time.Hour)),
+	}
+	require.Contains(t, message.Card(run, func(string) string { return "Ana" }, "").Text, "{date_short_pretty} {time}|Tue 13:00 UTC>")
+	run.PickupAt = timestamppb.New(started.Add(11 * time.Hour))
+	require.NotContains(t, message.Card(run, func(string) string { return "Ana" }, "").Text, "date_short_pretty")
 }

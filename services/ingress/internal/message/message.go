@@ -106,6 +106,15 @@ func mention(userID string) string { return "<@" + userID + ">" }
 
 func channel(channelID string) string { return "<#" + channelID + ">" }
 
+// pickup shows when a run's coffee is fetched: a time of day, and which day where that could be misread.
+func pickup(run *runv1.Run) string {
+	at := run.GetPickupAt()
+	if at.AsTime().Sub(run.GetStartedAt().AsTime()) < 12*time.Hour {
+		return clock(at)
+	}
+	return fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s UTC>", at.GetSeconds(), at.AsTime().Format("Mon 15:04"))
+}
+
 // clock shows an instant as a time of day in each reader's own zone; clients too old for that read UTC.
 func clock(at *timestamppb.Timestamp) string {
 	return fmt.Sprintf("<!date^%d^{time}|%s UTC>", at.GetSeconds(), at.AsTime().Format("15:04"))

@@ -60,7 +60,7 @@ func alreadyOpen(run *runv1.Run, names Names) Message {
 		return only("There is a run in this channel already.")
 	}
 	m := say("There is a run in this channel already: started by %s.", names.of(run.GetInitiatorId())).
-		and("Pickup *%s*, %s.", clock(run.GetPickupAt()), state(run))
+		and("Pickup *%s*, %s.", pickup(run), state(run))
 	if run.GetStatus() == runv1.RunStatus_RUN_STATUS_CLOSING {
 		m = m.and("The next one can start in a moment.")
 	}
@@ -78,7 +78,7 @@ func alreadyClosed(run *runv1.Run, names Names) Message {
 	if runner := run.GetAssignment().GetRunnerId(); runner != "" {
 		m = say("This run is already closed: %s runs.", names.of(runner))
 	}
-	return m.and("Pickup is at *%s*. `/coffee` starts a new run.", clock(run.GetPickupAt()))
+	return m.and("Pickup is at *%s*. `/coffee` starts a new run.", pickup(run))
 }
 
 func notAllowed(command, starter string) Message {

@@ -11,7 +11,7 @@ import (
 
 // Summary tells the channel who runs, for what, and why.
 func Summary(run *runv1.Run, names Names) Message {
-	runner, pickup := run.GetAssignment().GetRunnerId(), clock(run.GetPickupAt())
+	runner, pickup := run.GetAssignment().GetRunnerId(), pickup(run)
 	m := only("🏃 *A runner is wanted* — pickup *%s*. I couldn't choose one: who goes? Please settle it here.", pickup)
 	if runner != "" {
 		m = only("🏃 *%s is today's runner* — pickup *%s*", mention(runner), pickup)
@@ -30,7 +30,7 @@ func Summary(run *runv1.Run, names Names) Message {
 // RunnerList tells the runner, by direct message, what to fetch; in full, in as many messages as that takes.
 // Without settings no reminder is promised.
 func RunnerList(run *runv1.Run, settings *runv1.ChannelSettings, names Names) []Message {
-	pickup := clock(run.GetPickupAt())
+	pickup := pickup(run)
 	first := only("🏃 *You're today's runner* in %s — pickup *%s*", channel(run.GetChannelId()), pickup)
 	first.Text = fmt.Sprintf("You're today's runner, pickup %s, %s", pickup, cups(run.GetOrders()))
 	all := fullList(first, run, names)

@@ -111,7 +111,7 @@ func TestWhy(t *testing.T) {
 		"Ben said “I'll go”. Thank you!":                                                                       {Rule: runv1.Rule_RULE_TOOK_OVER},
 		"Of those who were level, only Ben had not run yet. Next in line: Cem.":                                {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunnerUpId: "U0CEM"},
 		"Of those who were level, Ben ran longest ago.":                                                        {Rule: runv1.Rule_RULE_SERVED_LONGEST_AGO, RunsSinceServed: longAgo},
-		"Several were level, so the lot decided: Ben. Next in line: Cem.":                                      {Rule: runv1.Rule_RULE_DRAW, RunnerUpId: "U0CEM"},
+		"Several were level, so the lot decided: Ben.":                                                         {Rule: runv1.Rule_RULE_DRAW, RunnerUpId: "U0CEM"},
 		"Ben ran least in the last 5 runs.":                                                                    {Rule: runv1.Rule_RULE_FEWEST_IN_WINDOW, Window: 5},
 		"":                                                                                                     {},
 	} {

@@ -32,7 +32,7 @@ func Why(assignment *runv1.Assignment, names Names) string {
 	default:
 		return ""
 	}
-	if e.GetRunnerUpId() != "" {
+	if e.GetRunnerUpId() != "" && e.GetRule() != runv1.Rule_RULE_DRAW { // another draw would promise nothing
 		why += " Next in line: " + names.of(e.GetRunnerUpId()) + "."
 	}
 	return why

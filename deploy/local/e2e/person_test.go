@@ -1,0 +1,89 @@
+package e2e_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coffeebuddy/coffeebuddy/deploy/local/office"
+	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
+)
+
+// person is the colleague with this name, in #coffee.
+func (w *world) person(name string) person { return person{w.Person(name), w.t} }
+
+// person acts and reads; whatever cannot be done fails the test.
+type person struct {
+	office.Person
+	t testing.TB
+}
+
+func (p person) in(channel string) person { return person{p.In(channel), p.t} }
+func (p person) dm() person               { return person{p.DM(), p.t} }
+
+func (p person) types(text string) {
+	p.t.Helper()
+	require.NoError(p.t, p.Types(p.t.Context(), text))
+}
+
+func (p person) presses(action string) {
+	p.t.Helper()
+	require.NoError(p.t, p.Presses(p.t.Context(), action))
+}
+
+func (p person) picks(verb string) {
+	p.t.Helper()
+	require.NoError(p.t, p.Picks(p.t.Context(), "more", verb))
+}
+
+func (p person) orders(drink string) {
+	p.t.Helper()
+	require.NoError(p.t, p.Orders(p.t.Context(), drink))
+}
+
+func (p person) fillsIn(drink string) {
+	p.t.Helper()
+	require.NoError(p.t, p.FillsIn(p.t.Context(), drink))
+}
+
+// form is what the form in front of the person shows.
+func (p person) form() string {
+	p.t.Helper()
+	view, err := p.Modal(p.t.Context(), p.ID)
+	require.NoError(p.t, err)
+	require.NotNil(p.t, view, "no form is open")
+	return slacksim.Reader{}.View(*view)
+}
+
+// reads waits until a message shows all the words.
+func (p person) reads(words ...string) slacksim.Message {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), soon)
+	defer cancel()
+	message, err := p.Reads(ctx, words...)
+	require.NoError(p.t, err)
+	return message
+}
+
+// messages are those that now show all the words, oldest first.
+func (p person) messages(words ...string) []slacksim.Message {
+	p.t.Helper()
+	messages, err := p.Showing(p.t.Context(), words...)
+	require.NoError(p.t, err)
+	return messages
+}
+
+// count is how many messages now show all the words.
+func (p person) count(words ...string) int {
+	p.t.Helper()
+	return len(p.messages(words...))
+}
+
+// all is the whole conversation, as text.
+func (p person) all() string {
+	p.t.Helper()
+	text, err := p.Conversation(p.t.Context(), p.Channel, p.ID)
+	require.NoError(p.t, err)
+	return text
+}
