@@ -66,22 +66,17 @@ func TestAwayIsAnOutage(t *testing.T) {
 	require.NoError(t, one())
 }
 
-// TestHelperProcess is what the test processes do that tests of the shared server start.
+// TestHelperProcess is what the test processes do that tests of the shared server start; by itself it is a test too.
 func TestHelperProcess(t *testing.T) {
-	if os.Getenv(helperVariable) == "" {
-		t.Skip("runs in a child process")
-	}
 	var port string
 	require.NoError(t, testkit.Postgres(t).Connect().QueryRow(t.Context(), "SHOW port").Scan(&port))
 	t.Log("PORT=" + port + "=")
 }
 
-const helperVariable = "TESTKIT_TEST_HELPER"
-
 // helper is a test process that uses the server of dir.
 func helper(dir, linger string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$", "-test.v", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), helperVariable+"=1", "COFFEEBUDDY_TESTKIT_DIR="+dir, "COFFEEBUDDY_TESTKIT_LINGER="+linger, "DATABASE_URL_TEST=")
+	cmd.Env = append(os.Environ(), "COFFEEBUDDY_TESTKIT_DIR="+dir, "COFFEEBUDDY_TESTKIT_LINGER="+linger, "DATABASE_URL_TEST=")
 	return cmd
 }
 

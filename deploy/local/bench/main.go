@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { r.print(os.Stdout, time.Since(began)) }() // as far as we came
+	defer func() { r.print(os.Stdout, time.Since(began)) }() // as far as it came
 	for _, s := range steps {
 		if !wanted.MatchString(s.name) {
 			continue

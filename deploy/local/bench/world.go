@@ -46,7 +46,8 @@ func newWorld(ctx context.Context, cfg stack.Config, verbose bool) (_ *world, er
 	if err != nil {
 		return nil, err
 	}
-	w := &world{dir: cfg.Dir, stop: []func(){lock.Unlock}}
+	reset := func() { _ = stack.Reset(context.WithoutCancel(ctx), cfg.Dir) } // it is a gigabyte
+	w := &world{dir: cfg.Dir, stop: []func(){reset, lock.Unlock}}
 	defer func() {
 		if err != nil {
 			w.close()
