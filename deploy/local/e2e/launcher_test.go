@@ -63,7 +63,7 @@ func (d *demo) up(env ...string) {
 
 func (d *demo) command(ctx context.Context, word string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(binaries, "local"), "-state", d.state, "-binaries", binaries, word)
-	cmd.Env = append(os.Environ(), "GOCOVERDIR="+coverDir)
+	cmd.Env = append(os.Environ(), "GOCOVERDIR="+coverDir, "DATABASE_URL=", "KAFKA_BOOTSTRAP=", "SLACK_API_URL=")
 	return cmd
 }
 

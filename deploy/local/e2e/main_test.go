@@ -25,14 +25,12 @@ func run(m *testing.M) int {
 	// Most tests wait most of the time, so more of them than processors go on at once.
 	_ = flag.Set("test.parallel", "8")
 	coverDir = os.Getenv("COFFEEBUDDY_COVER_DIR")
-	if binaries = os.Getenv("COFFEEBUDDY_BINARIES"); binaries == "" {
-		remove, err := build()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer remove()
+	remove, err := build()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
+	defer remove()
 	return m.Run()
 }
 

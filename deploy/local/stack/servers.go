@@ -56,7 +56,7 @@ func (s *Stack) keepPostgres(pg *server.Postgres, cfg server.PostgresConfig) {
 	s.stop = append(s.stop, func() { cancel(); <-done })
 	go func() {
 		defer close(done)
-		for ctx.Err() == nil {
+		for {
 			select {
 			case <-ctx.Done():
 				_ = pg.Stop()
@@ -65,15 +65,15 @@ func (s *Stack) keepPostgres(pg *server.Postgres, cfg server.PostgresConfig) {
 			}
 			s.logs.say("postgres ended, starting it again")
 			again, err := server.StartPostgres(ctx, cfg)
-			if err != nil {
-				s.logs.say("postgres: %v", err)
-				select {
-				case <-ctx.Done():
-				case <-time.After(time.Second):
-				}
+			if err == nil {
+				pg = again
 				continue
 			}
-			pg = again
+			s.logs.say("postgres: %v", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
 		}
 	}()
 }

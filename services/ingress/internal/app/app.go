@@ -16,6 +16,9 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/store"
 )
 
+// doorConnections are set aside for what has to be known before a click is answered.
+const doorConnections = 4
+
 // Build registers the parts of ingress. It connects to nothing.
 func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	db, err := postgres.Open(cfg.Postgres, store.Role, rt.Telemetry)
@@ -23,6 +26,12 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 		return err
 	}
 	rt.Defer("postgres", db.Close)
+	// Who clicks must not wait for the consumers, which take every connection when much happens at once.
+	questions, err := db.Sibling(doorConnections, nil)
+	if err != nil {
+		return err
+	}
+	rt.Defer("postgres of the door", questions.Close)
 	client, err := bus.Connect(cfg.Kafka, rt.Name, rt.Telemetry)
 	if err != nil {
 		return err
@@ -46,7 +55,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 		return err
 	}
 	door := &slackhttp.Server{
-		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: known, People: directory, Slack: web,
+		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: store.New(questions, delivery.Lease), People: directory, Slack: web,
 		Telemetry: rt.Telemetry, Now: time.Now,
 	}
 	handler, err := door.Handler()
