@@ -45,7 +45,11 @@ func openBrowser(t *testing.T, url string) *browser {
 	b := &browser{t: t, shots: filepath.Join(root, ".local", "screenshots")}
 	require.NoError(t, os.RemoveAll(b.shots))
 	require.NoError(t, os.MkdirAll(b.shots, 0o755))
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium()), chromedp.NoSandbox, chromedp.DisableGPU)
+	scratch, err := os.MkdirTemp("", "coffeebuddy-") //nolint:usetesting // a test's folder has too long a name for a browser's socket
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(scratch) }) // with what the browser leaves behind
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium()), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Env("TMPDIR="+scratch))
 	allocated, end := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(end)
 	var cancel context.CancelFunc

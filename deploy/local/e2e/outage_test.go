@@ -14,57 +14,50 @@ import (
 
 var quotable = regexp.MustCompile(`\bref ([0-9a-f]{8})\b`)
 
-// Kafka away: what is asked cannot be confirmed, and people hear so within 2 s. It comes back, and nothing is lost or doubled.
-func TestABrokerOutageInTheMiddleOfARun(t *testing.T) {
+// brokerOutage takes Kafka away in the middle of a run: what is asked cannot be confirmed, and people hear so within 2 s.
+// It comes back, and nothing is lost or doubled.
+func brokerOutage(t *testing.T, away func(w *world) (end func())) {
 	t.Parallel()
-	for name, away := range map[string]func(w *world) (end func()){
-		"refused": func(*world) func() { return func() {} },
-		"silent":  (*world).silence,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := begin(t)
-			ana, ben, cem := w.person("Ana"), w.person("Ben"), w.person("Cem")
-			ana.types("/coffee in 20m Lobby")
-			cem.reads("No orders yet")
-			cem.orders("Earl Grey")
-			cem.reads("1 order")
-			ben.presses("order")
+	w := begin(t)
+	ana, ben, cem := w.person("Ana"), w.person("Ben"), w.person("Cem")
+	ana.types("/coffee in 20m Lobby")
+	cem.reads("No orders yet")
+	cem.orders("Earl Grey")
+	cem.reads("1 order")
+	ben.presses("order")
 
-			w.stopBroker()
-			end := away(w)
-			w.eventually("the services notice", func() bool { return w.redBecauseOf("ingress", "kafka") && w.redBecauseOf("runs", "kafka") })
-			asked := time.Now()
-			var refused *office.FormError
-			require.ErrorAs(t, ben.FillsIn(t.Context(), "Flat white"), &refused)
-			require.Less(t, time.Since(asked), 2*time.Second)
-			require.Contains(t, refused.Errors["drink"], "couldn't confirm")
-			w.logHas(t, quotable.FindStringSubmatch(refused.Errors["drink"]))
-			require.Contains(t, ben.form(), "Your order", "the form stays open")
+	w.stopBroker()
+	end := away(w)
+	w.eventually("the services notice", func() bool { return w.redBecauseOf("ingress", "kafka") && w.redBecauseOf("runs", "kafka") })
+	asked := time.Now()
+	var refused *office.FormError
+	require.ErrorAs(t, ben.FillsIn(t.Context(), "Flat white"), &refused)
+	require.Less(t, time.Since(asked), 2*time.Second)
+	require.Contains(t, refused.Errors["drink"], "couldn't confirm")
+	w.logHas(t, quotable.FindStringSubmatch(refused.Errors["drink"]))
+	require.Contains(t, ben.form(), "Your order", "the form stays open")
 
-			asked = time.Now()
-			ana.presses("close")
-			require.Less(t, time.Since(asked), 2*time.Second)
-			told := ana.reads("only visible to Ana", "couldn't confirm")
-			w.logHas(t, quotable.FindStringSubmatch(told.Text))
-			asked = time.Now()
-			ana.in("C0TEA").types("/coffee")
-			require.Less(t, time.Since(asked), 2*time.Second)
-			ana.in("C0TEA").reads("only visible to Ana", "couldn't confirm", "ref ")
+	asked = time.Now()
+	ana.presses("close")
+	require.Less(t, time.Since(asked), 2*time.Second)
+	told := ana.reads("only visible to Ana", "couldn't confirm")
+	w.logHas(t, quotable.FindStringSubmatch(told.Text))
+	asked = time.Now()
+	ana.in("C0TEA").types("/coffee")
+	require.Less(t, time.Since(asked), 2*time.Second)
+	ana.in("C0TEA").reads("only visible to Ana", "couldn't confirm", "ref ")
 
-			end()
-			w.startBroker()
-			ben.fillsIn("Flat white") // the same form again
-			cem.reads("2 orders", "1 × Flat white (Ben)")
-			w.closes(ana)
-			cem.reads("is today's runner", "2 cups")
-			w.settled()
-			require.Equal(t, 1, cem.count("Coffee run"))
-			require.Equal(t, 1, cem.count("is today's runner"))
-			require.Zero(t, w.deadLetters())
-			w.ready()
-		})
-	}
+	end()
+	w.startBroker()
+	ben.fillsIn("Flat white") // the same form again
+	cem.reads("2 orders", "1 × Flat white (Ben)")
+	w.closes(ana)
+	cem.reads("is today's runner", "2 cups")
+	w.settled()
+	require.Equal(t, 1, cem.count("Coffee run"))
+	require.Equal(t, 1, cem.count("is today's runner"))
+	require.Zero(t, w.deadLetters())
+	w.ready()
 }
 
 // closes has p close the run, unless an earlier click that was not confirmed did.

@@ -26,7 +26,14 @@ func (w *world) startsRun(p person, reminder time.Duration) (due time.Time) {
 	return due
 }
 
-func TestTheReminderComesOnTimeAndOnce(t *testing.T) {
+// What has to be in time is not tested beside tests that use the machine to the full: this one is not parallel.
+func TestInTime(t *testing.T) {
+	t.Run("the reminder", reminderComesOnTimeAndOnce)
+	t.Run("answers while Kafka refuses", func(t *testing.T) { brokerOutage(t, func(*world) func() { return func() {} }) })
+	t.Run("answers while Kafka is silent", func(t *testing.T) { brokerOutage(t, (*world).silence) })
+}
+
+func reminderComesOnTimeAndOnce(t *testing.T) {
 	t.Parallel()
 	w := begin(t, remindedSoon)
 	ana, ben := w.person("Ana"), w.person("Ben")

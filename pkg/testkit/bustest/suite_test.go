@@ -201,7 +201,15 @@ func (f *fixture) read(topic string, count int) []*kgo.Record {
 }
 
 // length returns how many records were ever appended to a topic.
-func (f *fixture) length(topic string) (total int) {
+func (f *fixture) length(topic string) int {
+	f.t.Helper()
+	total, code := f.ends(topic)
+	require.Zero(f.t, code)
+	return total
+}
+
+// ends is length, or the error code of a partition.
+func (f *fixture) ends(topic string) (total int, code int16) {
 	f.t.Helper()
 	request := kmsg.NewPtrListOffsetsRequest()
 	request.ReplicaID = -1
@@ -216,10 +224,12 @@ func (f *fixture) length(topic string) (total int) {
 	response, err := request.RequestWith(f.t.Context(), f.raw)
 	require.NoError(f.t, err)
 	for _, p := range response.Topics[0].Partitions {
-		require.Zero(f.t, p.ErrorCode)
+		if p.ErrorCode != 0 {
+			return 0, p.ErrorCode
+		}
 		total += int(p.Offset)
 	}
-	return total
+	return total, 0
 }
 
 // count looks with a connection of its own, which an outage of the test's pool does not concern.

@@ -65,6 +65,11 @@ func (f *fixture) recreateTopic() {
 	f.eventually("the topic is there again", func() bool {
 		return bus.CreateTopics(f.t.Context(), f.cluster.Config(), []bus.Topic{{Name: f.Topic, Partitions: 1, Replication: 1}}) == nil
 	})
+	// For a moment after that Kafka still appends to the log of the topic that was deleted.
+	f.eventually("its log is empty", func() bool {
+		length, code := f.ends(f.Topic)
+		return code == 0 && length == 0
+	})
 }
 
 // Nothing fails when that happens between two fetches, so ids are compared from time to time as well.
