@@ -182,7 +182,7 @@ const finish = `
 	WHERE d.id = r.id AND d.attempt = r.attempt AND d.state = 'pending'
 	RETURNING d.state = 'pending' OR EXISTS (SELECT FROM ingress.delivery e
 		WHERE e.live AND e.state = 'pending' AND e.workspace_id = d.workspace_id AND e.conversation = d.conversation
-			AND e.id <> ALL($1))`
+			AND e.id <> ALL($1) AND e.leased_until < clock_timestamp()) -- one that is under way says so itself`
 
 func queuePauses(batch *pgx.Batch, pauses []delivery.Pause) {
 	longest := map[place]delivery.Pause{}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -148,6 +149,34 @@ func TestABatchClaimsNoMoreThanThereIsRoomFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rest, 1)
 	require.False(t, rest[0].Unsure)
+}
+
+func TestAFinishedDeliverySaysWhetherAnotherWaits(t *testing.T) {
+	k := newKitchen(t)
+	e := event("r1", 1, open)
+	claims, err := k.apply(10, delivery.Of(e, delivery.Cause{}), e)
+	require.NoError(t, err)
+	finish := func(c delivery.Claim) (more bool) {
+		more, err := k.Finish(t.Context(), []delivery.Result{{
+			ID: c.ID, Attempt: c.Attempt, Outcome: delivery.Sent, Version: c.Version, GoesOn: true, MessageChannel: coffee, MessageTS: "1.1",
+		}})
+		require.NoError(t, err)
+		return more
+	}
+	require.False(t, finish(claims[0]))
+	k.database.Exec(`UPDATE ingress.delivery SET sent_at = now() - interval '1 minute'`)
+
+	e = event("r1", 2, open)
+	e.What = &runv1.RunEvent_OrderPlaced{OrderPlaced: &runv1.OrderPlaced{UserId: ana, Usual: true}}
+	claims, err = k.apply(10, delivery.Of(e, delivery.Cause{}), e)
+	require.NoError(t, err)
+	require.Len(t, claims, 2)
+	i := slices.IndexFunc(claims, func(c delivery.Claim) bool { return c.Kind == delivery.Answer })
+	answer := claims[i]
+	require.False(t, finish(answer), "the card is under way")
+
+	k.database.Exec(`UPDATE ingress.delivery SET leased_until = '-infinity', state = 'pending'`)
+	require.True(t, finish(answer), "the card waits")
 }
 
 func TestTheBacklogSaysWhenToLookAgain(t *testing.T) {
