@@ -21,6 +21,8 @@ type Runtime struct {
 	Name, Version string
 	Telemetry     *telemetry.Telemetry
 	Log           *slog.Logger
+	// Now is the time by which the service decides. Only tests of whole processes move it.
+	Now func() time.Time
 
 	mux        *http.ServeMux
 	health     *health
@@ -36,7 +38,7 @@ type closer struct {
 
 func newRuntime(name string, tel *telemetry.Telemetry) *Runtime {
 	rt := &Runtime{
-		Name: name, Version: currentVersion(), Telemetry: tel, Log: tel.Log,
+		Name: name, Version: currentVersion(), Telemetry: tel, Log: tel.Log, Now: newClock(),
 		mux: http.NewServeMux(), health: newHealth(tel.Log), failed: make(chan error, 1),
 	}
 	rt.mux.HandleFunc("GET /health/live", live)

@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/outbox"
@@ -27,7 +26,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Defer("kafka", client.Close)
 
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
-	runs, err := events.NewRuns(store.Store{}, published, rt.Telemetry, time.Now)
+	runs, err := events.NewRuns(store.Store{}, published, rt.Telemetry, rt.Now)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
@@ -43,8 +42,8 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	}
 
 	known := store.New(db, delivery.Lease)
-	directory := people.New(known, web, rt.Log, time.Now)
-	sender, err := delivery.NewSender(known, web, directory, client, !cfg.DisableReminders, rt.Telemetry, time.Now)
+	directory := people.New(known, web, rt.Log, rt.Now)
+	sender, err := delivery.NewSender(known, web, directory, client, !cfg.DisableReminders, rt.Telemetry, rt.Now)
 	if err != nil {
 		return err
 	}
@@ -56,7 +55,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	}
 	door := &slackhttp.Server{
 		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: store.New(questions, delivery.Lease), People: directory, Slack: web,
-		Telemetry: rt.Telemetry, Now: time.Now,
+		Telemetry: rt.Telemetry, Now: rt.Now,
 	}
 	handler, err := door.Handler()
 	if err != nil {

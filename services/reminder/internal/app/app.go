@@ -3,7 +3,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/outbox"
@@ -28,7 +27,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 
 	known := store.New(db)
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
-	clock, err := events.NewClock(db, known, published, rt.Telemetry, time.Now, cfg.DisableReminders)
+	clock, err := events.NewClock(db, known, published, rt.Telemetry, rt.Now, cfg.DisableReminders)
 	if err != nil {
 		return err
 	}
@@ -44,7 +43,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Check("consumer", consumer.Check)
 
 	rt.Go("outbox", published.Run)
-	rt.Go("forget", clock.Forget)
+	rt.Go("forget", service.Repeat(rt.Log, "deleting old runs", events.ForgetEvery, clock.Forget))
 	rt.Go("clock", clock.Run)
 	rt.Go("consumer", consumer.Run)
 	return nil

@@ -214,21 +214,11 @@ func (c *Clock) observe(f fired) {
 	log.InfoContext(f.ctx, "timer fired")
 }
 
-// Forget deletes what is of no more use, once an hour, until ctx ends.
-func (c *Clock) Forget(ctx context.Context) error {
-	for {
-		deleted, err := c.store.Forget(ctx, c.now().Add(-keep), forgetLimit)
-		if err != nil && ctx.Err() == nil {
-			c.tel.Log.WarnContext(ctx, "old runs not deleted", "error", err)
-		}
-		wait := time.Hour
-		if deleted == forgetLimit {
-			wait = 100 * time.Millisecond
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
+// ForgetEvery is how often old runs are deleted.
+const ForgetEvery = time.Hour
+
+// Forget deletes runs, with their timers, that are of no more use, and tells whether there may be more.
+func (c *Clock) Forget(ctx context.Context) (more bool, err error) {
+	deleted, err := c.store.Forget(ctx, c.now().Add(-keep), forgetLimit)
+	return deleted == forgetLimit, err
 }

@@ -4,7 +4,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/outbox"
@@ -34,7 +33,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 
 	known := store.New(db, defaults)
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
-	recorder, err := events.NewRecorder(known, published, rt.Telemetry, time.Now)
+	recorder, err := events.NewRecorder(known, published, rt.Telemetry, rt.Now)
 	if err != nil {
 		return err
 	}
@@ -50,8 +49,8 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Check("consumer", consumer.Check)
 
 	rt.Go("outbox", published.Run)
-	rt.Go("forget", recorder.Forget)
-	rt.Go("overdue", events.NewOverdue(recorder, db, rt.Telemetry.Tracer).Run)
+	rt.Go("forget", service.Repeat(rt.Log, "deleting old command ids", events.ForgetEvery, recorder.Forget))
+	rt.Go("overdue", service.Repeat(rt.Log, "chasing overdue answers", events.OverdueEvery, events.NewOverdue(recorder, db, rt.Telemetry.Tracer).Step))
 	rt.Go("consumer", consumer.Run)
 	return nil
 }

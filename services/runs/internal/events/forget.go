@@ -5,27 +5,16 @@ import (
 	"time"
 )
 
+// ForgetEvery is how often old command ids are deleted.
+const ForgetEvery = 10 * time.Minute
+
 const (
 	keep        = 48 * time.Hour // of a command's id: twice the retention of the topic, so no repeat comes later
-	forgetEvery = 10 * time.Minute
-	forgetLimit = 500 // ids deleted at once, so that no purge holds locks or the disk for long
+	forgetLimit = 500            // ids deleted at once, so that no purge holds locks or the disk for long
 )
 
-// Forget deletes what is of no more use, every 10 min, until ctx ends.
-func (r *Recorder) Forget(ctx context.Context) error {
-	for {
-		deleted, err := r.store.PurgeInbox(ctx, r.now().Add(-keep), forgetLimit)
-		if err != nil && ctx.Err() == nil {
-			r.log.WarnContext(ctx, "old command ids not deleted, trying again", "error", err)
-		}
-		wait := forgetEvery
-		if deleted == forgetLimit {
-			wait = 100 * time.Millisecond
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
+// Forget deletes command ids that are of no more use, and tells whether there may be more.
+func (r *Recorder) Forget(ctx context.Context) (more bool, err error) {
+	deleted, err := r.store.PurgeInbox(ctx, r.now().Add(-keep), forgetLimit)
+	return deleted == forgetLimit, err
 }

@@ -29,11 +29,8 @@ type setback struct {
 }
 
 const (
-	overdueLook  = 500 * time.Millisecond // between two looks at what is due
-	overduePause = 5 * time.Second        // after a failure
-	overdueBatch = 50                     // channels locked at a time
-	remindAfter  = 30 * time.Second       // of a failure that lasts
-	brokenFirst  = 30 * time.Second       // of a setback
+	overdueBatch = 50               // channels locked at a time
+	brokenFirst  = 30 * time.Second // of a setback
 	brokenMost   = time.Hour
 )
 
@@ -42,29 +39,13 @@ func NewOverdue(recorder *Recorder, db *postgres.DB, tracer trace.Tracer) *Overd
 	return &Overdue{Recorder: recorder, db: db, tracer: tracer, broken: map[uuid.UUID]setback{}}
 }
 
-// Run looks for what is due until ctx ends. An outage of the database is waited out.
-func (o *Overdue) Run(ctx context.Context) error {
-	var reminded time.Time
-	for wait := overdueLook; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-		n, err := o.Chase(ctx)
-		switch {
-		case err != nil:
-			if ctx.Err() == nil && time.Since(reminded) >= remindAfter {
-				o.log.WarnContext(ctx, "overdue answers not chased, trying again", "error", err)
-				reminded = time.Now()
-			}
-			wait = overduePause
-		case n == overdueBatch:
-			wait = 0 // there may be more
-		default:
-			wait = overdueLook
-		}
-	}
+// OverdueEvery is the pause between two looks at what is due.
+const OverdueEvery = 500 * time.Millisecond
+
+// Step goes after what is due now and tells whether there may be more.
+func (o *Overdue) Step(ctx context.Context) (more bool, err error) {
+	n, err := o.Chase(ctx)
+	return n == overdueBatch, err
 }
 
 // Chase goes after what is due now, at most one batch, and returns how many runs that were.
