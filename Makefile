@@ -40,6 +40,7 @@ tidy-check: ## Check that every go.mod is tidy
 
 generate: .bin/buf .bin/protoc-gen-go ## Write generated files anew
 	cd proto && ../.bin/buf generate
+	.tools/config-table.sh >docs/configuration.md
 
 baseline: .bin/buf ## At a release: later messages must be compatible with today's
 	cd proto && ../.bin/buf build --output baseline.binpb

@@ -11,3 +11,4 @@ $buf format --diff --exit-code
 $buf breaking --against baseline.binpb
 $buf generate --output "$fresh"
 diff --recursive gen "$fresh/gen" || { echo 'proto/gen is not what the .proto files generate: make generate' >&2; exit 1; }
+../.tools/config-table.sh | diff ../docs/configuration.md - || { echo 'docs/configuration.md is not what the services read: make generate' >&2; exit 1; }

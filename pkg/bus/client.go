@@ -21,6 +21,7 @@ import (
 // Config says where Kafka is.
 type Config struct {
 	Bootstrap []string `env:"KAFKA_BOOTSTRAP" required:"true" example:"kafka-1:9092,kafka-2:9092" desc:"Kafka brokers to ask first"`
+	Security  Security
 }
 
 // Validate implements what config.Load asks.
@@ -40,13 +41,25 @@ const (
 	requestWait = 10 * time.Second
 )
 
-// dialer is for consumers and transport for everything else: what TLS and SASL need belongs into both.
-func (c Config) dialer(source string) *kafka.Dialer {
-	return &kafka.Dialer{ClientID: source, Timeout: dialLimit, DualStack: true, KeepAlive: 15 * time.Second}
+// connections are a dialer for consumers and a transport for everything else.
+func (c Config) connections(source string) (*kafka.Dialer, *kafka.Transport, error) {
+	encryption, err := c.Security.tlsConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	mechanism, err := c.Security.mechanism()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &kafka.Dialer{
+			ClientID: source, Timeout: dialLimit, DualStack: true, KeepAlive: 15 * time.Second, TLS: encryption, SASLMechanism: mechanism,
+		}, &kafka.Transport{
+			ClientID: source, DialTimeout: dialLimit, MetadataTTL: metadataAge, TLS: encryption, SASL: mechanism,
+		}, nil
 }
 
-func (c Config) transport(source string) *kafka.Transport {
-	return &kafka.Transport{ClientID: source, DialTimeout: dialLimit, MetadataTTL: metadataAge}
+func fault(variable, problem, example string) error {
+	return config.Fault{Variable: variable, Problem: problem, Example: example}
 }
 
 // Client publishes to and consumes from one Kafka cluster.
@@ -72,11 +85,14 @@ func Connect(cfg Config, source string, tel *telemetry.Telemetry) (*Client, erro
 	if err != nil {
 		return nil, fmt.Errorf("bus metrics: %w", err)
 	}
-	transport := cfg.transport(source)
+	dialer, transport, err := cfg.connections(source)
+	if err != nil {
+		return nil, err
+	}
 	return &Client{
 		cfg:       cfg,
 		source:    source,
-		dialer:    cfg.dialer(source),
+		dialer:    dialer,
 		transport: transport,
 		kafka:     &kafka.Client{Addr: kafka.TCP(cfg.Bootstrap...), Timeout: requestWait, Transport: transport},
 		log:       tel.Log,

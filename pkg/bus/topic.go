@@ -27,7 +27,10 @@ type Topic struct {
 // CreateTopics creates the topics that do not exist yet. One that exists with another number of partitions is an error:
 // keys would change their partition, and with it lose their order.
 func CreateTopics(ctx context.Context, cfg Config, topics []Topic) error {
-	transport := cfg.transport("coffeebuddy-topics")
+	_, transport, err := cfg.connections("coffeebuddy-topics")
+	if err != nil {
+		return err
+	}
 	defer transport.CloseIdleConnections()
 	client := &kafka.Client{Addr: kafka.TCP(cfg.Bootstrap...), Timeout: requestWait, Transport: transport}
 

@@ -9,11 +9,13 @@
 //	}
 //
 // A variable that is set to nothing counts as not set. Lists are separated by commas; blanks around their items are dropped.
+// A secret, and a field tagged file:"true", can also be in a file: NAME_FILE names it (a mounted secret). Line ends at its end are dropped.
 package config
 
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -42,6 +44,7 @@ type Variable struct {
 	Description string
 	Required    bool
 	Secret      bool
+	File        bool // NAME_FILE may name a file with the value instead
 }
 
 // Describe lists the variables that C reads, in the order of its fields: for tables in documentation and for help texts.
@@ -51,7 +54,7 @@ func Describe[C any]() []Variable {
 	return all
 }
 
-// A source gives the value of a variable. Reading NAME from the file that NAME_FILE names would go here.
+// A source gives the value of a variable.
 type source func(name string) string
 
 func lookup(environ []string) source {
@@ -62,6 +65,8 @@ func lookup(environ []string) source {
 	}
 	return func(name string) string { return values[name] }
 }
+
+const fileSuffix = "_FILE"
 
 type loader struct {
 	source  source
@@ -84,7 +89,10 @@ func (l *loader) load(c reflect.Value) {
 
 func (l *loader) field(field reflect.Value, sf reflect.StructField, v Variable) {
 	l.example[v.Name] = v.Example
-	value := l.source(v.Name)
+	value, ok := l.value(v)
+	if !ok {
+		return
+	}
 	if value == "" {
 		value = v.Default
 	}
@@ -103,6 +111,29 @@ func (l *loader) field(field reflect.Value, sf reflect.StructField, v Variable) 
 	if err := parse(field, sf, v.Name, value); err != nil {
 		l.cannotRead(v.Name, problem(field.Type(), value, v.Secret, err))
 	}
+}
+
+// value is what the variable, or the file that takes its place, says. Not ok: a fault was noted.
+func (l *loader) value(v Variable) (_ string, ok bool) {
+	value, other := l.source(v.Name), v.Name+fileSuffix
+	file := ""
+	if v.File {
+		file = l.source(other)
+	}
+	switch {
+	case file == "":
+		return value, true
+	case value != "":
+		l.cannotRead(v.Name, "is set and so is "+other+": one of them is enough")
+		return "", false
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		l.unread[v.Name] = true
+		l.faults = append(l.faults, Fault{Variable: other, Problem: "cannot be read: " + err.Error(), Example: "/run/secrets/" + strings.ToLower(v.Name)})
+		return "", false
+	}
+	return strings.TrimRight(string(text), "\r\n"), true
 }
 
 func (l *loader) cannotRead(variable, problem string) {
@@ -167,6 +198,7 @@ func describe(sf reflect.StructField, name, options string) Variable {
 		Required:    sf.Tag.Get("required") == "true" || strings.Contains(options, "required") || strings.Contains(options, "notEmpty"),
 		Secret:      sf.Tag.Get("secret") == "true",
 	}
+	v.File = v.Secret || sf.Tag.Get("file") == "true"
 	if v.Default == "" {
 		v.Default = sf.Tag.Get("envDefault") // the library's own name for it
 	}

@@ -3,6 +3,8 @@ package config_test
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -136,5 +138,22 @@ func TestDescribe(t *testing.T) {
 	require.Len(t, all, 8)
 	require.Equal(t, config.Variable{Name: "BROKERS", Example: "kafka-1:9092,kafka-2:9092", Description: "Brokers to ask first", Required: true}, all[0])
 	require.Equal(t, config.Variable{Name: "WINDOW", Default: "5", Example: "5", Description: "Runs to look back"}, all[1])
-	require.Equal(t, config.Variable{Name: "DATABASE", Example: "postgres://user:password@host/db", Required: true, Secret: true}, all[6])
+	require.Equal(t, config.Variable{Name: "DATABASE", Example: "postgres://user:password@host/db", Required: true, Secret: true, File: true}, all[6])
+}
+
+func TestLoadReadsMountedSecrets(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "database")
+	require.NoError(t, os.WriteFile(file, []byte("postgres://from-file\n"), 0o600))
+	got, err := config.Load[settings]([]string{"BROKERS=a:1", "DATABASE_FILE=" + file})
+	require.NoError(t, err)
+	require.Equal(t, "postgres://from-file", got.Database.URL)
+
+	_, err = config.Load[settings]([]string{"BROKERS=a:1", "DATABASE=x", "DATABASE_FILE=" + file, "POOL=1"})
+	require.ErrorContains(t, err, "DATABASE is set and so is DATABASE_FILE: one of them is enough")
+	_, err = config.Load[settings]([]string{"BROKERS=a:1", "DATABASE_FILE=/nowhere"})
+	require.EqualError(t, err, "configuration has faults:\n  DATABASE_FILE cannot be read: open /nowhere: no such file or directory (example: DATABASE_FILE=/run/secrets/database)")
+	got, err = config.Load[settings]([]string{"BROKERS=a:1", "DATABASE=d", "WINDOW_FILE=/nowhere"})
+	require.NoError(t, err, "what is no secret is in no file")
+	require.Equal(t, 5, got.Window)
 }

@@ -79,6 +79,7 @@ func Run[C any](ctx context.Context, name string, args, environ []string, stdout
 	flags.SetOutput(stderr)
 	check := flags.Bool("check-config", false, "check the configuration and exit: 0, or 2 with every fault")
 	version := flags.Bool("version", false, "print the version and exit")
+	table := flags.Bool("config-table", false, "print the variables of the environment, tab-separated, for documentation")
 	flags.Usage = func() { usage(stderr, flags, config.Describe[all]()) }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -88,6 +89,11 @@ func Run[C any](ctx context.Context, name string, args, environ []string, stdout
 	case flags.NArg() > 0:
 		fmt.Fprintf(stderr, "%s takes no arguments\n", name)
 		return exitUsage
+	case *table:
+		for _, v := range config.Describe[all]() {
+			fmt.Fprintf(stdout, "%s\t%s\t%s\t%s\t%t\t%t\t%t\t%s\n", v.Name, name, v.Default, v.Example, v.Required, v.Secret, v.File, v.Description)
+		}
+		return exitOK
 	case *version:
 		fmt.Fprintln(stdout, name, currentVersion())
 		return exitOK
@@ -142,6 +148,9 @@ func usage(w io.Writer, flags *flag.FlagSet, variables []config.Variable) {
 			note = " (required)"
 		case v.Default != "":
 			note = " (default " + v.Default + ")"
+		}
+		if v.File {
+			note += ", or in the file that " + v.Name + "_FILE names"
 		}
 		fmt.Fprintf(w, "  %s%s\n    \t%s\n", v.Name, note, v.Description)
 	}

@@ -16,6 +16,7 @@ import (
 // Cluster is a Kafka cluster for one test.
 type Cluster struct {
 	Bootstrap []string
+	Security  bus.Security
 	Fake      *kfake.Cluster // for faults; nil when it is a real one
 }
 
@@ -41,7 +42,9 @@ func Kafka(t testing.TB, topics ...bus.Topic) *Cluster {
 }
 
 // Config is what bus.Connect needs to reach the cluster.
-func (c *Cluster) Config() bus.Config { return bus.Config{Bootstrap: c.Bootstrap} }
+func (c *Cluster) Config() bus.Config {
+	return bus.Config{Bootstrap: c.Bootstrap, Security: c.Security}
+}
 
 func productTopics(t testing.TB) []bus.Topic {
 	t.Helper()

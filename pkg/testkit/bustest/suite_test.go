@@ -80,7 +80,7 @@ func setupOn(t testing.TB, partitions int, cluster *testkit.Cluster) *fixture {
 		GRANT ALL ON applied, channel TO PUBLIC`)
 	f.pool = f.db.Open(role)
 	f.tel, f.spans = testkit.Telemetry(t)
-	f.client = f.connect(f.cluster.Bootstrap)
+	f.client = f.connect(f.cluster.Config())
 	var err error
 	f.raw, err = kgo.NewClient(kgo.SeedBrokers(f.cluster.Bootstrap...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
@@ -88,9 +88,9 @@ func setupOn(t testing.TB, partitions int, cluster *testkit.Cluster) *fixture {
 	return f
 }
 
-func (f *fixture) connect(bootstrap []string) *bus.Client {
+func (f *fixture) connect(cfg bus.Config) *bus.Client {
 	f.t.Helper()
-	client, err := bus.Connect(bus.Config{Bootstrap: bootstrap}, "bustest", f.tel)
+	client, err := bus.Connect(cfg, "bustest", f.tel)
 	require.NoError(f.t, err)
 	f.t.Cleanup(func() { _ = client.Close() })
 	return client
