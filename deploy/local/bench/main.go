@@ -59,11 +59,12 @@ var steps = []step{
 	{"acknowledgement", measureAcknowledgement},
 	{"flood", measureFlood},
 	{"throughput", measureThroughput},
+	{"history", measureHistory},
 }
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "measure only what matches `PATTERN`: start, idle, clicks, coalescing, acknowledgement, flood, throughput")
+	only := flags.String("only", "", "measure only what matches `PATTERN`: start, idle, clicks, coalescing, acknowledgement, flood, throughput, history")
 	binaries := flags.String("binaries", "", "`folder` of the services, ready-built (they are built)")
 	verbose := flags.Bool("v", false, "print the services' logs, too")
 	if err := flags.Parse(args); err != nil {
