@@ -10,9 +10,12 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
 	fairnessv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/fairness/v1"
+	reminderv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/reminder/v1"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/proto/topic"
 	"github.com/coffeebuddy/coffeebuddy/services/runs/internal/events"
 )
 
@@ -187,4 +190,62 @@ func TestMetrics(t *testing.T) {
 	} {
 		require.Contains(t, w.Body.String(), line)
 	}
+}
+
+// at is a moment of the kit's run that reminder has kept.
+func (k *kit) moment(id string, pickup, due time.Time, what func(*reminderv1.ReminderEvent)) []*runv1.RunEvent {
+	k.Helper()
+	e := &reminderv1.ReminderEvent{
+		Id: newID(), WorkspaceId: "T1", ChannelId: "C1", Epoch: 1, CorrelationId: "corr-timer", DueAt: timestamppb.New(due),
+		Run: &runv1.Run{Id: id, PickupAt: timestamppb.New(pickup)},
+	}
+	what(e)
+	m, err := bus.Encode(topic.ReminderEvents, "T1/C1", e.Id, id, k.now, e)
+	require.NoError(k, err)
+	require.True(k, events.Timers{}.Wants(m.Type))
+	require.NoError(k, k.handle(events.Timers{Recorder: k.Recorder}, &bus.Record{Message: m}))
+	return k.taken()
+}
+
+func deadline(e *reminderv1.ReminderEvent) {
+	e.What = &reminderv1.ReminderEvent_DeadlineReached{DeadlineReached: &reminderv1.DeadlineReached{}}
+}
+
+func lastCall(e *reminderv1.ReminderEvent) {
+	e.What = &reminderv1.ReminderEvent_LastCallDue{LastCallDue: &reminderv1.LastCallDue{}}
+}
+
+func TestTimersCloseRunsAndCallLast(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	pickup, due := noon.Add(30*time.Minute), noon.Add(20*time.Minute)
+	k.now = noon.Add(15 * time.Minute)
+	require.NotNil(t, k.moment(id, pickup, k.now, lastCall)[0].GetLastCall())
+	k.now = due
+	require.Empty(t, k.moment(id, pickup, due.Add(time.Second), deadline), "the run has another closing time")
+	closed := k.moment(id, pickup, due, deadline)
+	require.True(t, closed[0].GetRunClosed().ByDeadline)
+	require.Equal(t, "corr-timer", closed[0].CorrelationId)
+	require.Empty(t, k.moment(id, pickup, due, deadline), "redelivered")
+	require.Empty(t, k.moment(id, pickup, due, lastCall))
+}
+
+func TestADeclineIsAnsweredByTheNextRunner(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	id := k.started()
+	k.do(closeRun("ana", id))
+	_, err := k.answer(chosen(id, 1, "ben"))
+	require.NoError(t, err)
+	decline := &commandv1.Command{Actor: by("ben"), What: &commandv1.Command_DeclineAssignment{DeclineAssignment: &commandv1.DeclineAssignment{RunId: id, AssignmentNo: 1}}}
+	asked := k.do(decline)
+	require.Equal(t, runv1.RequestReason_REQUEST_REASON_DECLINED, asked[0].GetRunnerRequested().Reason)
+	require.Equal(t, "ben", asked[0].Run.Assignment.PreviousRunnerId)
+	require.Equal(t, []string{"ben"}, asked[0].Run.DeclinedIds)
+	require.Equal(t, runv1.RunStatus_RUN_STATUS_CLOSED, asked[0].Run.Status)
+	next, err := k.answer(chosen(id, 2, "ana"))
+	require.NoError(t, err)
+	require.Equal(t, "ana", next[0].Run.Assignment.RunnerId)
+	require.Equal(t, runv1.RejectReason_REJECT_REASON_STALE, rejected(t, k.do(decline, &commandv1.Command{Actor: by("ben"), What: decline.What})).Reason)
 }

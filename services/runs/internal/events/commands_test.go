@@ -47,7 +47,7 @@ func TestAnEventSaysWhatHappenedAndHowThingsAre(t *testing.T) {
 	}
 	run := &runv1.Run{
 		Id: id, WorkspaceId: "T1", ChannelId: "C1", Status: runv1.RunStatus_RUN_STATUS_OPEN, Version: 1, InitiatorId: "ana",
-		StartedAt: timestamppb.New(noon), PickupAt: timestamppb.New(noon.Add(30 * time.Minute)), Place: "Lobby café",
+		StartedAt: timestamppb.New(noon), PickupAt: timestamppb.New(noon.Add(30 * time.Minute)), ClosesAt: timestamppb.New(noon.Add(20 * time.Minute)), Place: "Lobby café",
 	}
 	want := &runv1.RunEvent{
 		Id: messages[0].ID, WorkspaceId: "T1", ChannelId: "C1", Epoch: 1, CorrelationId: start.CorrelationId, CommandId: start.Id,
@@ -174,8 +174,8 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	id := k.started()
-	move := &commandv1.Command{Actor: by("ana"), What: &commandv1.Command_MoveRun{MoveRun: &commandv1.MoveRun{RunId: id}}}
-	require.True(t, proto.Equal(&runv1.CommandRejected{Command: "move_run", Reason: runv1.RejectReason_REJECT_REASON_INVALID}, rejected(t, k.do(move))))
+	erase := &commandv1.Command{Actor: by("ana"), What: &commandv1.Command_ErasePerson{ErasePerson: &commandv1.ErasePerson{UserId: "ana"}}}
+	require.True(t, proto.Equal(&runv1.CommandRejected{Command: "erase_person", Reason: runv1.RejectReason_REJECT_REASON_INVALID}, rejected(t, k.do(erase))))
 	for _, c := range []*commandv1.Command{placeOrder("ben", "7", "Tea"), startRun("ben", ""), closeRun("ana", "all"), placeOrder("ben", "", "Tea")} {
 		require.Equal(t, runv1.RejectReason_REJECT_REASON_INVALID, rejected(t, k.do(c)).Reason)
 	}

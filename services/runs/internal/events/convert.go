@@ -74,6 +74,34 @@ func wanted(c *commandv1.Command) run.Want {
 		if named, ok := id(w.CancelRun.RunId); ok || w.CancelRun.RunId == "" {
 			return run.CancelRun{Run: named}
 		}
+	case *commandv1.Command_MoveRun:
+		if named, ok := id(w.MoveRun.RunId); ok {
+			return run.MoveRun{Run: named, Pickup: fromTimestamp(w.MoveRun.PickupAt), IfPickup: fromTimestamp(w.MoveRun.IfPickupAt)}
+		}
+	case *commandv1.Command_Volunteer:
+		if named, ok := id(w.Volunteer.RunId); ok {
+			return run.Volunteer{Run: named}
+		}
+	case *commandv1.Command_StopVolunteering:
+		if named, ok := id(w.StopVolunteering.RunId); ok {
+			return run.StopVolunteering{Run: named}
+		}
+	case *commandv1.Command_AcceptAssignment:
+		if named, ok := id(w.AcceptAssignment.RunId); ok {
+			return run.AcceptAssignment{Run: named, No: w.AcceptAssignment.AssignmentNo}
+		}
+	case *commandv1.Command_DeclineAssignment:
+		if named, ok := id(w.DeclineAssignment.RunId); ok {
+			return run.DeclineAssignment{Run: named, No: w.DeclineAssignment.AssignmentNo}
+		}
+	case *commandv1.Command_TakeOver:
+		if named, ok := id(w.TakeOver.RunId); ok {
+			return run.TakeOver{Run: named, No: w.TakeOver.AssignmentNo, Successor: run.UserID(w.TakeOver.ConfirmedUserId)}
+		}
+	case *commandv1.Command_AnnounceArrival:
+		if named, ok := id(w.AnnounceArrival.RunId); ok {
+			return run.AnnounceArrival{Run: named, No: w.AnnounceArrival.AssignmentNo}
+		}
 	case *commandv1.Command_AbandonRun:
 		if named, ok := id(w.AbandonRun.RunId); ok {
 			return run.AbandonRun{Run: named}
@@ -163,9 +191,27 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 	case run.OrderWithdrawn:
 		envelope.What = &runv1.RunEvent_OrderWithdrawn{OrderWithdrawn: &runv1.OrderWithdrawn{UserId: string(what.User)}}
 	case run.RunClosed:
-		envelope.What = &runv1.RunEvent_RunClosed{RunClosed: &runv1.RunClosed{}}
+		envelope.What = &runv1.RunEvent_RunClosed{RunClosed: &runv1.RunClosed{ByDeadline: what.ByDeadline}}
+	case run.RunMoved:
+		envelope.What = &runv1.RunEvent_RunMoved{RunMoved: &runv1.RunMoved{PreviousPickupAt: timestamppb.New(what.Previous)}}
+	case run.Volunteered:
+		envelope.What = &runv1.RunEvent_Volunteered{Volunteered: &runv1.Volunteered{UserId: string(what.User)}}
+	case run.StoppedVolunteering:
+		envelope.What = &runv1.RunEvent_StoppedVolunteering{StoppedVolunteering: &runv1.StoppedVolunteering{UserId: string(what.User)}}
 	case run.RunnerRequested:
-		envelope.What = &runv1.RunEvent_RunnerRequested{RunnerRequested: &runv1.RunnerRequested{Reason: runv1.RequestReason_REQUEST_REASON_NO_ANSWER}}
+		reason := runv1.RequestReason_REQUEST_REASON_NO_ANSWER
+		if what.DeclinedBy != "" {
+			reason = runv1.RequestReason_REQUEST_REASON_DECLINED
+		}
+		envelope.What = &runv1.RunEvent_RunnerRequested{RunnerRequested: &runv1.RunnerRequested{Reason: reason, DeclinedById: string(what.DeclinedBy)}}
+	case run.RunnerAccepted:
+		envelope.What = &runv1.RunEvent_RunnerAccepted{RunnerAccepted: &runv1.RunnerAccepted{}}
+	case run.TakeOverOffered:
+		envelope.What = &runv1.RunEvent_TakeOverOffered{TakeOverOffered: &runv1.TakeOverOffered{UserId: string(what.User)}}
+	case run.CoffeeArrived:
+		envelope.What = &runv1.RunEvent_CoffeeArrived{CoffeeArrived: &runv1.CoffeeArrived{}}
+	case run.LastCall:
+		envelope.What = &runv1.RunEvent_LastCall{LastCall: &runv1.LastCall{MissingIds: texts(what.Missing)}}
 	case run.RunnerAssigned:
 		envelope.What = &runv1.RunEvent_RunnerAssigned{RunnerAssigned: &runv1.RunnerAssigned{}}
 	case run.RunnerWanted:
@@ -196,12 +242,13 @@ func toRun(r *run.Run) (*runv1.Run, error) {
 	message := &runv1.Run{
 		Id: r.ID.String(), WorkspaceId: r.Channel.Workspace, ChannelId: r.Channel.Channel,
 		Status: statuses[r.Status], Version: r.Version, InitiatorId: string(r.Initiator),
-		StartedAt: timestamppb.New(r.StartedAt), PickupAt: timestamppb.New(r.PickupAt), EndedAt: toTimestamp(r.EndedAt),
-		Place: string(r.Place), Orders: toOrders(r.Orders), EndReason: endReasons[r.EndReason],
+		StartedAt: timestamppb.New(r.StartedAt), PickupAt: timestamppb.New(r.PickupAt), ClosesAt: toTimestamp(r.ClosesAt), EndedAt: toTimestamp(r.EndedAt),
+		Place: string(r.Place), Orders: toOrders(r.Orders), VolunteerIds: texts(r.Volunteers), DeclinedIds: texts(r.Declined), EndReason: endReasons[r.EndReason],
 	}
 	if a := r.Assignment; a.No > 0 {
 		message.Assignment = &runv1.Assignment{
 			AssignmentNo: a.No, State: assignmentStates[a.State], RunnerId: string(a.Runner), AssignedAt: toTimestamp(a.AssignedAt),
+			PreviousRunnerId: string(a.Previous), OfferedById: string(a.OfferedBy),
 		}
 		if len(a.Explanation) > 0 {
 			message.Assignment.Explanation = &runv1.Explanation{}
@@ -235,10 +282,16 @@ func toSettings(s run.Settings) *runv1.ChannelSettings {
 		DefaultPickupMinutes: toMinutes(s.DefaultPickup), Policy: policies[s.Policy],
 		FairnessWindow: s.FairnessWindow, RetentionDays: s.RetentionDays,
 	}
-	for _, id := range s.Admins {
-		message.AdminIds = append(message.AdminIds, string(id))
-	}
+	message.AdminIds = texts(s.Admins)
 	return message
+}
+
+func texts(people []run.UserID) []string {
+	all := make([]string, len(people))
+	for i, id := range people {
+		all[i] = string(id)
+	}
+	return all
 }
 
 func toMinutes(d time.Duration) uint32 { return uint32(d / time.Minute) }
@@ -269,12 +322,17 @@ var statuses = map[run.Status]runv1.RunStatus{
 
 var endReasons = map[run.EndReason]runv1.EndReason{
 	run.CancelledByPerson: runv1.EndReason_END_REASON_CANCELLED_BY_PERSON,
+	run.NoOrders:          runv1.EndReason_END_REASON_NO_ORDERS,
+	run.Forgotten:         runv1.EndReason_END_REASON_FORGOTTEN,
+	run.ChannelDisabled:   runv1.EndReason_END_REASON_CHANNEL_DISABLED,
 	run.Abandoned:         runv1.EndReason_END_REASON_ABANDONED,
 }
 
 var assignmentStates = map[run.AssignmentState]runv1.AssignmentState{
 	run.Choosing: runv1.AssignmentState_ASSIGNMENT_STATE_CHOOSING,
 	run.Assigned: runv1.AssignmentState_ASSIGNMENT_STATE_ASSIGNED,
+	run.Accepted: runv1.AssignmentState_ASSIGNMENT_STATE_ACCEPTED,
+	run.Done:     runv1.AssignmentState_ASSIGNMENT_STATE_DONE,
 	run.Wanted:   runv1.AssignmentState_ASSIGNMENT_STATE_WANTED,
 }
 
@@ -298,5 +356,7 @@ var reasons = map[run.Refusal]runv1.RejectReason{
 	run.ErrPickupOutOfRange: runv1.RejectReason_REJECT_REASON_PICKUP_OUT_OF_RANGE,
 	run.ErrChannelDisabled:  runv1.RejectReason_REJECT_REASON_CHANNEL_DISABLED,
 	run.ErrUnknownRun:       runv1.RejectReason_REJECT_REASON_UNKNOWN_RUN,
+	run.ErrStale:            runv1.RejectReason_REJECT_REASON_STALE,
+	run.ErrNotRunner:        runv1.RejectReason_REJECT_REASON_NOT_RUNNER,
 	run.ErrBroken:           runv1.RejectReason_REJECT_REASON_INTERNAL,
 }

@@ -108,15 +108,13 @@ func (o *Overdue) chase(ctx context.Context, limit int) (chased []*run.Run, err 
 		}
 		var happened happenings
 		for _, channel := range channels {
-			events := channel.Chase(at)
-			if len(events) == 0 {
-				continue
+			for _, event := range channel.Chase(at) {
+				r := event.Run
+				chased = append(chased, r)
+				ctx, span := o.tracer.Start(telemetry.WithCorrelation(ctx, r.CorrelationID), "chase runner")
+				span.End() // what follows is not this loop's
+				happened.add(cause{ctx: ctx, correlationID: r.CorrelationID}, []run.Event{event})
 			}
-			r := events[0].Run
-			chased = append(chased, r)
-			ctx, span := o.tracer.Start(telemetry.WithCorrelation(ctx, r.CorrelationID), "chase runner")
-			span.End() // what follows is not this loop's
-			happened.add(cause{ctx: ctx, correlationID: r.CorrelationID}, events)
 		}
 		return o.record(ctx, tx, happened)
 	})

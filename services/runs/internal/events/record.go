@@ -34,10 +34,11 @@ type Outbox interface {
 
 // Subscriptions are the topics runs reads.
 func Subscriptions(recorder *Recorder) []bus.Subscription {
-	answers := Answers{recorder}
+	answers, timers := Answers{recorder}, Timers{recorder}
 	return []bus.Subscription{
 		{Topic: topic.Commands, Handler: Commands{recorder}},
 		{Topic: topic.FairnessEvents, Wants: answers.Wants, Handler: answers},
+		{Topic: topic.ReminderEvents, Wants: timers.Wants, Handler: timers},
 	}
 }
 
@@ -127,13 +128,20 @@ func (r *Recorder) observe(h happening) {
 	switch what := h.What.(type) {
 	case run.CommandRejected:
 		r.log.InfoContext(ctx, "command rejected", "command", h.command, "reason", what.Refusal.Error())
-	case run.OrderPlaced, run.OrderWithdrawn, run.UsualSaved:
-		r.log.DebugContext(ctx, "order changed")
-	case run.RunnerRequested:
-		r.log.WarnContext(ctx, "runner requested again")
-	default:
+	case run.RunStarted, run.RunClosed, run.RunCancelled, run.RunFailed:
 		r.log.InfoContext(ctx, "run changed", "status", string(h.Run.Status))
 		r.count(h)
+	case run.RunnerAssigned, run.RunnerWanted:
+		r.log.InfoContext(ctx, "run changed", "status", string(h.Run.Status), "assignment_no", h.Run.Assignment.No)
+		if h.Run.EndedAt.Equal(h.At) {
+			r.count(h)
+		}
+	case run.RunnerRequested:
+		if what.DeclinedBy == "" {
+			r.log.WarnContext(ctx, "runner requested again")
+		}
+	default:
+		r.log.DebugContext(ctx, "run changed a little")
 	}
 }
 

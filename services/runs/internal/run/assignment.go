@@ -1,6 +1,9 @@
 package run
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // AssignmentState is where the question "who runs?" stands.
 type AssignmentState string
@@ -9,7 +12,9 @@ type AssignmentState string
 const (
 	Choosing AssignmentState = "choosing"
 	Assigned AssignmentState = "assigned"
-	Wanted   AssignmentState = "wanted" // nobody is left
+	Accepted AssignmentState = "accepted" // the runner is on the way
+	Wanted   AssignmentState = "wanted"   // nobody is left: whoever offers first, goes
+	Done     AssignmentState = "done"     // the coffee is here
 )
 
 // How long runs waits for fairness.
@@ -20,39 +25,49 @@ const (
 
 // Assignment says who runs. There is at most one runner, always.
 type Assignment struct {
-	No          uint32 // 1 is the first; an answer for another number changes nothing
+	No          uint32 // 1 is the first, each change of the runner raises it; what is said about another number changes nothing
 	State       AssignmentState
-	Runner      UserID    // empty unless assigned
+	Runner      UserID    // empty while choosing and wanted
 	RequestedAt time.Time // when this number was asked for
 	AskedAt     time.Time // when it was last asked for
-	AssignedAt  time.Time // zero unless assigned
+	AssignedAt  time.Time // zero without a runner
+	Previous    UserID    // who ran before this number; empty: nobody
+	OfferedBy   UserID    // someone who would run instead, if the runner agrees; empty: nobody
 	// Explanation is why this runner, as fairness wrote it. Handed on, never read here.
 	Explanation []byte
 }
 
-// Assign makes runner the one who runs, if assignment no is still being chosen; it returns nil if the run has moved on.
+// Assign makes runner the one who runs, if assignment no is still being chosen; it returns nil if the run has moved on,
+// and if runner has declined this run.
 // Whom to choose is fairness's business: a volunteer, for one, needs no order.
 func (r *Run) Assign(no uint32, runner UserID, explanation []byte, at time.Time) []Event {
-	if !r.awaits(no) {
+	if !r.awaits(no) || slices.Contains(r.Declined, runner) {
 		return nil
 	}
 	a := &r.Assignment
 	a.State, a.Runner, a.AssignedAt, a.Explanation = Assigned, runner, at, explanation
-	r.Status, r.EndedAt = Closed, at
+	r.closed(at)
 	return []Event{r.changed(RunnerAssigned{}, at)}
 }
 
-// NobodyLeft closes the run without a runner, if assignment no is still being chosen; it returns nil if the run has moved on.
+// NobodyLeft leaves the run without a runner, if assignment no is still being chosen; it returns nil if the run has moved on.
 func (r *Run) NobodyLeft(no uint32, at time.Time) []Event {
 	if !r.awaits(no) {
 		return nil
 	}
 	r.Assignment.State = Wanted
-	r.Status, r.EndedAt = Closed, at
+	r.closed(at)
 	return []Event{r.changed(RunnerWanted{}, at)}
 }
 
-// Chase asks fairness again after 30 s without an answer, and closes the run without a runner after 5 min.
+// closed ends the run unless it has been ended: that of a runner who declines stays closed.
+func (r *Run) closed(at time.Time) {
+	if r.Status == Closing {
+		r.Status, r.EndedAt = Closed, at
+	}
+}
+
+// Chase asks fairness again after 30 s without an answer, and leaves the run without a runner after 5 min.
 // It returns nil when nothing is due.
 func (r *Run) Chase(at time.Time) []Event {
 	due := r.AnswerDue()
@@ -79,3 +94,25 @@ func (r *Run) AnswerDue() time.Time {
 }
 
 func (r *Run) awaits(no uint32) bool { return r.Assignment.State == Choosing && r.Assignment.No == no }
+
+// choose begins the next assignment: fairness is to choose.
+func (r *Run) choose(previous UserID, at time.Time) {
+	r.Assignment = Assignment{No: r.Assignment.No + 1, State: Choosing, RequestedAt: at, AskedAt: at, Previous: previous}
+}
+
+// hand begins the next assignment with a runner whom nobody had to choose.
+func (r *Run) hand(runner, previous UserID, at time.Time) {
+	r.choose(previous, at)
+	r.Assignment.State, r.Assignment.Runner, r.Assignment.AssignedAt = Assigned, runner, at
+	r.Declined = without(r.Declined, runner)
+}
+
+// without is nil if nobody is left.
+func without(people []UserID, person UserID) (rest []UserID) {
+	for _, u := range people {
+		if u != person {
+			rest = append(rest, u)
+		}
+	}
+	return rest
+}

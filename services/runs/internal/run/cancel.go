@@ -11,11 +11,11 @@ func (r *Run) Cancel(by Actor, settings Settings, at time.Time) (Event, error) {
 	if !r.mayEnd(by, settings) {
 		return Event{}, ErrNotAllowed
 	}
-	return r.cancel(at), nil
+	return r.cancel(CancelledByPerson, at), nil
 }
 
-func (r *Run) cancel(at time.Time) Event {
-	r.Status, r.EndReason, r.EndedAt = Cancelled, CancelledByPerson, at
+func (r *Run) cancel(reason EndReason, at time.Time) Event {
+	r.Status, r.EndReason, r.EndedAt, r.Assignment = Cancelled, reason, at, Assignment{}
 	return r.changed(RunCancelled{}, at)
 }
 

@@ -14,6 +14,9 @@ type Channel struct {
 	Settings Settings
 	Runs     []*Run // the open or closing one, and those that commands name
 	Usuals   map[UserID]Usual
+	// Regulars ordered in at least half of the channel's last ten closed runs and may be named, the most regular first.
+	// Known only where a last call is due.
+	Regulars []UserID
 }
 
 // Open returns the run that is open or closing, or nil.
@@ -69,8 +72,25 @@ func (c *Channel) NobodyLeft(run uuid.UUID, no uint32, at time.Time) []Event {
 
 // Chase goes after an answer of fairness that is overdue in this channel. See Run.Chase.
 func (c *Channel) Chase(at time.Time) []Event {
-	if r := c.Open(); r != nil {
-		return c.complete(r.Chase(at))
+	var events []Event
+	for _, r := range c.Runs {
+		events = append(events, r.Chase(at)...)
+	}
+	return c.complete(events)
+}
+
+// Deadline ends the run whose closing time has come. See Run.Deadline.
+func (c *Channel) Deadline(run uuid.UUID, due, at time.Time) []Event {
+	if r := c.Run(run); r != nil {
+		return c.complete(r.Deadline(due, at))
+	}
+	return nil
+}
+
+// LastCall is the last call of the run. See Run.LastCall.
+func (c *Channel) LastCall(run uuid.UUID, pickup, at time.Time) []Event {
+	if r := c.Run(run); r != nil {
+		return c.complete(r.LastCall(pickup, c.Regulars, at))
 	}
 	return nil
 }
@@ -113,6 +133,23 @@ func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
 		return one(r.Close(cmd.Actor, c.Settings, at))
 	case CancelRun:
 		return one(r.Cancel(cmd.Actor, c.Settings, at))
+	case MoveRun:
+		return one(r.Move(cmd.Actor, c.Settings, want.Pickup, want.IfPickup, at))
+	case Volunteer:
+		return one(r.Volunteer(user, at))
+	case StopVolunteering:
+		return one(r.StopVolunteering(user, at))
+	case AcceptAssignment:
+		return one(r.Accept(user, want.No, at))
+	case DeclineAssignment:
+		return one(r.Decline(user, want.No, at))
+	case TakeOver:
+		if want.Successor != "" {
+			return one(r.Relieve(user, want.No, want.Successor, at))
+		}
+		return one(r.TakeOver(user, want.No, at))
+	case AnnounceArrival:
+		return one(r.Arrive(user, want.No, at))
 	case AbandonRun:
 		return one(r.Abandon(at))
 	}

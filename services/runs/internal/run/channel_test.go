@@ -59,12 +59,17 @@ func TestStart(t *testing.T) {
 		disabled bool
 		refusal  run.Refusal
 		pickup   time.Time
+		closes   time.Duration // after the start
+		byHand   bool
 	}{
-		"default pickup":       {want: run.StartRun{ID: id}, pickup: noon.Add(30 * time.Minute)},
-		"24 h ahead":           {want: run.StartRun{ID: id, Pickup: noon.Add(24 * time.Hour)}, pickup: noon.Add(24 * time.Hour)},
+		"default pickup":       {want: run.StartRun{ID: id}, pickup: noon.Add(30 * time.Minute), closes: 20 * time.Minute},
+		"24 h ahead":           {want: run.StartRun{ID: id, Pickup: noon.Add(24 * time.Hour)}, pickup: noon.Add(24 * time.Hour), closes: 24*time.Hour - 10*time.Minute},
+		"sooner than the lead": {want: run.StartRun{ID: id, Pickup: noon.Add(10 * time.Minute)}, pickup: noon.Add(10 * time.Minute), closes: 5 * time.Minute},
+		"just after the lead":  {want: run.StartRun{ID: id, Pickup: noon.Add(11 * time.Minute)}, pickup: noon.Add(11 * time.Minute), closes: time.Minute},
+		"closed only by hand":  {want: run.StartRun{ID: id}, pickup: noon.Add(30 * time.Minute), byHand: true},
 		"more than 24 h ahead": {want: run.StartRun{ID: id, Pickup: noon.Add(24*time.Hour + time.Microsecond)}, refusal: run.ErrPickupOutOfRange},
 		"now":                  {want: run.StartRun{ID: id, Pickup: noon}, refusal: run.ErrPickupOutOfRange},
-		"80 characters":        {want: run.StartRun{ID: id, Place: strings.Repeat("é", 80)}, pickup: noon.Add(30 * time.Minute)},
+		"80 characters":        {want: run.StartRun{ID: id, Place: strings.Repeat("é", 80)}, pickup: noon.Add(30 * time.Minute), closes: 20 * time.Minute},
 		"more than 80":         {want: run.StartRun{ID: id, Place: strings.Repeat("é", 81)}, refusal: run.ErrInvalid},
 		"channel is disabled":  {want: run.StartRun{ID: id}, disabled: true, refusal: run.ErrChannelDisabled},
 	} {
@@ -72,6 +77,12 @@ func TestStart(t *testing.T) {
 			t.Parallel()
 			c := newChannel(t)
 			c.Settings.Enabled = !test.disabled
+			var closes time.Time
+			if test.byHand {
+				c.Settings.ClosingLead = 0
+			} else {
+				closes = noon.Add(test.closes)
+			}
 			events := decide(c, ana, test.want)
 			require.Equal(t, test.refusal, refusal(events))
 			if test.refusal != "" {
@@ -82,7 +93,7 @@ func TestStart(t *testing.T) {
 				Channel: c.ID, Epoch: 1, Settings: c.Settings, What: run.RunStarted{}, At: noon,
 				Run: &run.Run{
 					ID: id, Channel: c.ID, Epoch: 1, Status: run.Open, Version: 1, Initiator: "ana", CorrelationID: "corr",
-					StartedAt: noon, PickupAt: test.pickup, Place: run.Place(test.want.Place),
+					StartedAt: noon, PickupAt: test.pickup, ClosesAt: closes, Place: run.Place(test.want.Place),
 				},
 			}}, events)
 		})
@@ -142,7 +153,7 @@ func TestStartEndsARunThatOverstays(t *testing.T) {
 			require.Len(t, events, 2)
 			require.Equal(t, run.RunCancelled{}, events[0].What)
 			ended := before
-			ended.Status, ended.EndReason, ended.EndedAt, ended.Version = run.Cancelled, run.CancelledByPerson, test.at, before.Version+1
+			ended.Status, ended.EndReason, ended.EndedAt, ended.Version = run.Cancelled, run.Forgotten, test.at, before.Version+1
 			require.Equal(t, &ended, events[0].Run)
 			require.Equal(t, run.RunStarted{}, events[1].What)
 			require.Equal(t, test.start.ID, events[1].Run.ID)

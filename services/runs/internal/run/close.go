@@ -14,7 +14,11 @@ func (r *Run) Close(by Actor, settings Settings, at time.Time) (Event, error) {
 	if len(r.Orders) == 0 {
 		return Event{}, ErrNoOrders
 	}
+	return r.close(false, at), nil
+}
+
+func (r *Run) close(byDeadline bool, at time.Time) Event {
 	r.Status = Closing
-	r.Assignment = Assignment{No: 1, State: Choosing, RequestedAt: at, AskedAt: at}
-	return r.changed(RunClosed{}, at), nil
+	r.choose("", at)
+	return r.changed(RunClosed{ByDeadline: byDeadline}, at)
 }

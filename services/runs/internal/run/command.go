@@ -42,17 +42,54 @@ type (
 	CloseRun struct{ Run uuid.UUID } // zero: the channel's open run
 	// CancelRun ends the run without a runner.
 	CancelRun struct{ Run uuid.UUID } // zero: the channel's open run
+	// MoveRun sets another pickup, if it still is the one that the person saw.
+	MoveRun struct {
+		Run              uuid.UUID
+		Pickup, IfPickup time.Time
+	}
+	// Volunteer puts the actor forward to run.
+	Volunteer struct{ Run uuid.UUID }
+	// StopVolunteering takes that back.
+	StopVolunteering struct{ Run uuid.UUID }
+	// AcceptAssignment says that the runner is on the way.
+	AcceptAssignment struct {
+		Run uuid.UUID
+		No  uint32
+	}
+	// DeclineAssignment says that the runner can't go.
+	DeclineAssignment struct {
+		Run uuid.UUID
+		No  uint32
+	}
+	// TakeOver offers to run, or accepts an offer.
+	TakeOver struct {
+		Run       uuid.UUID
+		No        uint32
+		Successor UserID // who offered, where the runner accepts; empty: the actor offers
+	}
+	// AnnounceArrival says that the coffee is here.
+	AnnounceArrival struct {
+		Run uuid.UUID
+		No  uint32
+	}
 	// AbandonRun ends a run whose card could not be shown to anyone.
 	AbandonRun struct{ Run uuid.UUID }
 )
 
-func (StartRun) want()      {}
-func (PlaceOrder) want()    {}
-func (PlaceUsual) want()    {}
-func (WithdrawOrder) want() {}
-func (CloseRun) want()      {}
-func (CancelRun) want()     {}
-func (AbandonRun) want()    {}
+func (StartRun) want()          {}
+func (PlaceOrder) want()        {}
+func (PlaceUsual) want()        {}
+func (WithdrawOrder) want()     {}
+func (CloseRun) want()          {}
+func (CancelRun) want()         {}
+func (MoveRun) want()           {}
+func (Volunteer) want()         {}
+func (StopVolunteering) want()  {}
+func (AcceptAssignment) want()  {}
+func (DeclineAssignment) want() {}
+func (TakeOver) want()          {}
+func (AnnounceArrival) want()   {}
+func (AbandonRun) want()        {}
 
 // Run is the run that the command names. Zero: none, the channel's open run is meant.
 func (c Command) Run() uuid.UUID {
@@ -66,6 +103,20 @@ func (c Command) Run() uuid.UUID {
 	case CloseRun:
 		return want.Run
 	case CancelRun:
+		return want.Run
+	case MoveRun:
+		return want.Run
+	case Volunteer:
+		return want.Run
+	case StopVolunteering:
+		return want.Run
+	case AcceptAssignment:
+		return want.Run
+	case DeclineAssignment:
+		return want.Run
+	case TakeOver:
+		return want.Run
+	case AnnounceArrival:
 		return want.Run
 	case AbandonRun:
 		return want.Run

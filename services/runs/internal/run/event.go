@@ -27,13 +27,27 @@ type (
 	// OrderWithdrawn: someone took their order back.
 	OrderWithdrawn struct{ User UserID }
 	// RunClosed: ordering ended, a runner is to be chosen.
-	RunClosed struct{} //nolint:revive // stutters, as its message is named
-	// RunnerRequested: there was no answer, a runner is to be chosen for the same assignment number.
-	RunnerRequested struct{}
+	RunClosed struct{ ByDeadline bool } //nolint:revive // stutters, as its message is named
+	// RunMoved: pickup and closing time are others.
+	RunMoved struct{ Previous time.Time } //nolint:revive // stutters, as its message is named
+	// Volunteered: someone put themselves forward.
+	Volunteered struct{ User UserID }
+	// StoppedVolunteering: someone took that back.
+	StoppedVolunteering struct{ User UserID }
+	// RunnerRequested: a runner is to be chosen, because one declined or, for the same number, because there was no answer.
+	RunnerRequested struct{ DeclinedBy UserID } // empty: no answer
 	// RunnerAssigned: the run is closed and has a runner.
 	RunnerAssigned struct{}
 	// RunnerWanted: the run is closed without a runner.
 	RunnerWanted struct{}
+	// RunnerAccepted: the runner is on the way.
+	RunnerAccepted struct{}
+	// TakeOverOffered: someone would run instead.
+	TakeOverOffered struct{ User UserID }
+	// CoffeeArrived: the coffee is here.
+	CoffeeArrived struct{}
+	// LastCall: ordering ends soon.
+	LastCall struct{ Missing []UserID } // who usually are in
 	// RunCancelled: see the snapshot's EndReason.
 	RunCancelled struct{} //nolint:revive // stutters, as its message is named
 	// RunFailed: see the snapshot's EndReason.
@@ -44,14 +58,21 @@ type (
 	CommandRejected struct{ Refusal Refusal }
 )
 
-func (RunStarted) what()      {}
-func (OrderPlaced) what()     {}
-func (OrderWithdrawn) what()  {}
-func (RunClosed) what()       {}
-func (RunnerRequested) what() {}
-func (RunnerAssigned) what()  {}
-func (RunnerWanted) what()    {}
-func (RunCancelled) what()    {}
-func (RunFailed) what()       {}
-func (UsualSaved) what()      {}
-func (CommandRejected) what() {}
+func (RunStarted) what()          {}
+func (OrderPlaced) what()         {}
+func (OrderWithdrawn) what()      {}
+func (RunClosed) what()           {}
+func (RunnerRequested) what()     {}
+func (RunnerAssigned) what()      {}
+func (RunnerWanted) what()        {}
+func (RunMoved) what()            {}
+func (Volunteered) what()         {}
+func (StoppedVolunteering) what() {}
+func (RunnerAccepted) what()      {}
+func (TakeOverOffered) what()     {}
+func (CoffeeArrived) what()       {}
+func (LastCall) what()            {}
+func (RunCancelled) what()        {}
+func (RunFailed) what()           {}
+func (UsualSaved) what()          {}
+func (CommandRejected) what()     {}

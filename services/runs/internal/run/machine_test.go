@@ -24,6 +24,11 @@ func TestChannelKeepsItsPromises(t *testing.T) {
 			"usual":    m.usual,
 			"withdraw": m.withdraw,
 			"end":      m.end,
+			"move":     m.move,
+			"offer":    m.offer,
+			"handover": m.handover,
+			"deadline": m.deadline,
+			"lastcall": m.lastCall,
 			"answer":   m.answer,
 			"time":     m.time,
 			"night":    m.night,
@@ -94,13 +99,15 @@ func (m *machine) end(t *rapid.T) {
 }
 
 func (m *machine) answer(t *rapid.T) {
-	id, no := m.anyRun(t), rapid.Uint32Range(0, 2).Draw(t, "no")
-	awaited := m.told[id].Status == run.Closing && no == 1
+	id, no := m.anyNo(t)
+	awaited := m.told[id].Assignment.State == run.Choosing && no == m.told[id].Assignment.No
 	var events []run.Event
 	if rapid.Bool().Draw(t, "nobody") {
 		events = m.channel.NobodyLeft(id, no, m.now)
 	} else {
-		events = m.channel.Assign(id, no, people.Draw(t, "runner"), []byte("because"), m.now)
+		runner := people.Draw(t, "runner")
+		awaited = awaited && !slices.Contains(m.told[id].Declined, runner)
+		events = m.channel.Assign(id, no, runner, []byte("because"), m.now)
 	}
 	require.Equal(t, awaited, len(events) == 1, "an answer counts once, while it is awaited")
 	m.learn(t, events)
@@ -115,6 +122,70 @@ func (m *machine) time(t *rapid.T) {
 func (m *machine) night(t *rapid.T) {
 	m.now = m.now.Add(12 * time.Hour)
 	m.learn(t, m.channel.Chase(m.now))
+}
+
+// anyNo is a run and, rather, the number of its assignment.
+func (m *machine) anyNo(t *rapid.T) (uuid.UUID, uint32) {
+	id := m.anyRun(t)
+	no := m.told[id].Assignment.No
+	return id, rapid.SampledFrom([]uint32{no, no, no, no + 1, no / 2}).Draw(t, "no")
+}
+
+func (m *machine) move(t *rapid.T) {
+	id := m.anyRun(t)
+	seen := m.told[id].PickupAt
+	if rapid.Bool().Draw(t, "stale") {
+		seen = seen.Add(time.Minute)
+	}
+	by := time.Duration(rapid.IntRange(-60, 60).Draw(t, "minutes")) * time.Minute
+	m.command(t, people.Draw(t, "by"), run.MoveRun{Run: id, Pickup: seen.Add(by), IfPickup: seen})
+}
+
+func (m *machine) offer(t *rapid.T) {
+	id := m.anyRun(t)
+	want := rapid.SampledFrom([]run.Want{run.Volunteer{Run: id}, run.Volunteer{Run: id}, run.StopVolunteering{Run: id}}).Draw(t, "want")
+	m.command(t, people.Draw(t, "by"), want)
+}
+
+func (m *machine) handover(t *rapid.T) {
+	id, no := m.anyNo(t)
+	by := people.Draw(t, "by")
+	if runner := m.told[id].Assignment.Runner; runner != "" && rapid.Bool().Draw(t, "runner") {
+		by = runner
+	}
+	m.command(t, by, rapid.SampledFrom([]run.Want{
+		run.AcceptAssignment{Run: id, No: no}, run.DeclineAssignment{Run: id, No: no}, run.AnnounceArrival{Run: id, No: no},
+		run.TakeOver{Run: id, No: no}, run.TakeOver{Run: id, No: no, Successor: people.Draw(t, "successor")},
+		run.TakeOver{Run: id, No: no, Successor: m.told[id].Assignment.OfferedBy},
+	}).Draw(t, "want"))
+}
+
+func (m *machine) deadline(t *rapid.T) {
+	id := m.anyRun(t)
+	due := m.told[id].ClosesAt
+	if rapid.Bool().Draw(t, "moved") {
+		due = due.Add(time.Minute)
+	}
+	m.now = m.now.Add(max(0, m.told[id].ClosesAt.Sub(m.now)))
+	open := m.told[id].Status == run.Open && m.told[id].ClosesAt.Equal(due)
+	events := m.channel.Deadline(id, due, m.now)
+	require.Equal(t, open, len(events) == 1)
+	m.learn(t, events)
+}
+
+func (m *machine) lastCall(t *rapid.T) {
+	id := m.anyRun(t)
+	m.channel.Regulars = []run.UserID{"ana", "ben", "cem", "dee", "eve", "fay", "gil"}
+	events := m.channel.LastCall(id, m.told[id].PickupAt, m.now)
+	for _, e := range events {
+		require.Equal(t, run.Open, m.told[id].Status)
+		missing := e.What.(run.LastCall).Missing
+		require.LessOrEqual(t, len(missing), 5)
+		for _, user := range missing {
+			require.NotContains(t, m.orders[id], user)
+		}
+	}
+	m.learn(t, events)
 }
 
 func (m *machine) nonsense(t *rapid.T) {
@@ -148,12 +219,31 @@ func (m *machine) learn(t *rapid.T, events []run.Event) {
 		}
 		require.Equal(t, known.Version+1, now.Version, "versions have no gaps")
 		require.Contains(t, after[known.Status], now.Status, "%s became %s", known.Status, now.Status)
-		if known.Assignment.Runner != "" {
-			require.Equal(t, known.Assignment, now.Assignment, "a runner stays the runner")
-		}
+		m.checkHandover(t, known.Assignment, e)
 		m.follow(e)
 		m.told[now.ID] = now
 		require.Equal(t, m.orders[now.ID], drinksOf(now), "the snapshot's orders are those that were told")
+	}
+}
+
+// checkHandover: who runs changes only with the number, and nobody is chosen who could not go.
+func (m *machine) checkHandover(t *rapid.T, before run.Assignment, e run.Event) {
+	now := e.Run.Assignment
+	if e.Run.Status == run.Cancelled {
+		return
+	}
+	require.GreaterOrEqual(t, now.No, before.No)
+	require.LessOrEqual(t, now.No, before.No+1)
+	if now.No == before.No && before.Runner != "" {
+		require.Equal(t, before.Runner, now.Runner, "a number's runner stays its runner")
+		require.Equal(t, before.AssignedAt, now.AssignedAt)
+	}
+	if now.Runner != "" {
+		require.NotContains(t, e.Run.Declined, now.Runner)
+	}
+	if requested, ok := e.What.(run.RunnerRequested); ok && requested.DeclinedBy != "" {
+		require.Equal(t, before.Runner, requested.DeclinedBy)
+		require.Equal(t, before.Runner, now.Previous)
 	}
 }
 
@@ -174,6 +264,7 @@ var after = map[run.Status][]run.Status{
 	"":          {run.Open},
 	run.Open:    {run.Open, run.Closing, run.Cancelled, run.Failed},
 	run.Closing: {run.Closing, run.Closed},
+	run.Closed:  {run.Closed},
 }
 
 func (m *machine) check(t *rapid.T) {
@@ -186,10 +277,14 @@ func (m *machine) check(t *rapid.T) {
 		ended := !r.Active()
 		require.Equal(t, ended, !r.EndedAt.IsZero())
 		require.Equal(t, r.Status == run.Cancelled || r.Status == run.Failed, r.EndReason != "")
-		require.Equal(t, r.Status == run.Closing || r.Status == run.Closed, r.Assignment.No == 1)
-		require.Equal(t, r.Status == run.Closing, r.Assignment.State == run.Choosing)
-		require.Equal(t, r.Assignment.State == run.Assigned, r.Assignment.Runner != "")
-		require.Equal(t, r.Status == run.Closing, !r.AnswerDue().IsZero())
+		require.Equal(t, r.Status == run.Closing || r.Status == run.Closed, r.Assignment.No > 0)
+		require.True(t, r.Status != run.Closing || r.Assignment.State == run.Choosing)
+		running := slices.Contains([]run.AssignmentState{run.Assigned, run.Accepted, run.Done}, r.Assignment.State)
+		require.Equal(t, running, r.Assignment.Runner != "")
+		require.Equal(t, running, !r.Assignment.AssignedAt.IsZero())
+		require.Equal(t, r.Assignment.State == run.Choosing, !r.AnswerDue().IsZero())
+		require.True(t, r.ClosesAt.After(r.StartedAt) && !r.ClosesAt.After(r.PickupAt), "closes between start and pickup")
+		require.LessOrEqual(t, len(r.Volunteers), len(slices.Compact(slices.Sorted(slices.Values(r.Volunteers)))), "each once")
 		if r.Status == run.Closing || r.Status == run.Closed {
 			require.NotEmpty(t, r.Orders, "only a run with orders closes")
 		}

@@ -22,5 +22,7 @@ const (
 	ErrPickupOutOfRange Refusal = "pickup is past or too far ahead"
 	ErrChannelDisabled  Refusal = "the channel is disabled"
 	ErrUnknownRun       Refusal = "the run is not known in this channel"
+	ErrStale            Refusal = "what the person saw has changed"
+	ErrNotRunner        Refusal = "the person is not the runner"
 	ErrBroken           Refusal = "the product broke over the command"
 )

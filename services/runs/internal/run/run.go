@@ -25,8 +25,11 @@ type EndReason string
 
 // The reasons of an end that is no closing.
 const (
-	CancelledByPerson EndReason = "cancelled_by_person" // also by starting the next, when it overstays
-	Abandoned         EndReason = "abandoned"           // its card could not be shown to anyone
+	CancelledByPerson EndReason = "cancelled_by_person"
+	NoOrders          EndReason = "no_orders"        // its closing time came and nobody had ordered
+	Forgotten         EndReason = "forgotten"        // nobody closed it, and the next one was started
+	ChannelDisabled   EndReason = "channel_disabled" // while it was open
+	Abandoned         EndReason = "abandoned"        // its card could not be shown to anyone
 )
 
 // UserID is a person, as the edge names them.
@@ -49,11 +52,14 @@ type Run struct {
 	CorrelationID string // of the command that started it
 	StartedAt     time.Time
 	PickupAt      time.Time
+	ClosesAt      time.Time // by itself; zero: only by hand
 	EndedAt       time.Time // zero: not ended
 	EndReason     EndReason // empty unless cancelled or failed
 	Place         Place     // empty: none given
 	// Orders are the active ones, oldest first. The slice is replaced, never written to, so a copy of a Run is a snapshot.
 	Orders     []Order
+	Volunteers []UserID   // people who put themselves forward, oldest first; replaced like Orders
+	Declined   []UserID   // people who were the runner and could not go, oldest first; replaced like Orders
 	Assignment Assignment // zero unless closing or closed
 }
 

@@ -7,6 +7,7 @@ type Scope struct {
 	Channels []ChannelID
 	Runs     []uuid.UUID // also where they have ended
 	Usuals   []Person
+	Regulars []ChannelID // whose regulars are asked for, each once
 }
 
 // Person is someone in a channel.

@@ -22,7 +22,7 @@ type Settings struct {
 	ReminderOffset time.Duration // before pickup, 1 to 60 min
 	LastCall       bool
 	LastCallLead   time.Duration // before pickup, 1 to 30 min
-	ClosingLead    time.Duration // before pickup, 0 to 60 min; 0: closed only by hand. Kept and told, but so far all runs are
+	ClosingLead    time.Duration // before pickup, 0 to 60 min; 0: closed only by hand
 	DefaultPickup  time.Duration // after the start, 5 to 180 min
 	Policy         Policy
 	FairnessWindow uint32 // runs, 1 to 50

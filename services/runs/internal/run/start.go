@@ -32,11 +32,11 @@ func (c *Channel) Start(by Command, want StartRun, at time.Time) ([]Event, error
 	}
 	var events []Event
 	if open != nil {
-		events = append(events, open.cancel(at))
+		events = append(events, open.cancel(Forgotten, at))
 	}
 	r := &Run{
 		ID: want.ID, Channel: c.ID, Epoch: c.Epoch, Status: Open,
-		Initiator: by.Actor.User, CorrelationID: by.CorrelationID, StartedAt: at, PickupAt: pickup, Place: place,
+		Initiator: by.Actor.User, CorrelationID: by.CorrelationID, StartedAt: at, PickupAt: pickup, ClosesAt: closing(at, pickup, c.Settings.ClosingLead), Place: place,
 	}
 	c.Runs = append(c.Runs, r)
 	return append(events, r.changed(RunStarted{}, at)), nil

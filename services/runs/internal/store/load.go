@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,10 +21,13 @@ SELECT ` + channelColumns + `
 FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
 LATERAL (SELECT * FROM runs.channel c WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id FOR NO KEY UPDATE) c`
 
+const overdue = `
+SELECT id, workspace_id, channel_id FROM runs.run WHERE answer_due_at <= $1 AND id <> ALL($3::uuid[]) ORDER BY answer_due_at LIMIT $2`
+
 // Who finds a channel locked comes again later: whoever holds it changes the run anyway.
-const lockOverdue = `
+const lockIdleChannels = `
 SELECT ` + channelColumns + `
-FROM (SELECT workspace_id, channel_id FROM runs.run WHERE answer_due_at <= $1 AND id <> ALL($3::uuid[]) ORDER BY answer_due_at LIMIT $2) k,
+FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id)) k,
 LATERAL (SELECT * FROM runs.channel c
 	WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id FOR NO KEY UPDATE SKIP LOCKED) c`
 
@@ -101,23 +105,42 @@ func (s *Store) Load(ctx context.Context, tx *postgres.Tx, in run.Scope, command
 	}
 }
 
-// LoadOverdue locks and returns channels in whose run an answer of fairness is due at now, at most limit,
-// leaving out those that someone else works on, and those of the runs not wanted.
+// LoadOverdue locks and returns channels that have a run in which an answer of fairness is due at now, at most limit runs,
+// with these runs, leaving out channels that someone else works on, and the runs not wanted.
 func (s *Store) LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int, not []uuid.UUID) ([]*run.Channel, error) {
+	var in run.Scope
+	var workspaces, channels []string
+	var find, lock, load trip
+	find.query("find overdue runs", overdue, []any{now, limit, uuids(not)}, func(rows pgx.Rows) error {
+		var id uuid.UUID
+		var workspace, channel string
+		err := rows.Scan((*[16]byte)(&id), &workspace, &channel)
+		in.Runs, workspaces, channels = append(in.Runs, id), append(workspaces, workspace), append(channels, channel)
+		return err
+	})
+	if err := find.send(ctx, tx); err != nil || len(in.Runs) == 0 {
+		return nil, err
+	}
 	loaded := map[run.ChannelID]*run.Channel{}
-	var lock, load trip
-	lock.query("lock overdue channels", lockOverdue, []any{now, limit, uuids(not)}, s.scanChannel(loaded))
+	lock.query("lock overdue channels", lockIdleChannels, []any{workspaces, channels}, s.scanChannel(loaded))
 	if err := lock.send(ctx, tx); err != nil || len(loaded) == 0 {
 		return nil, err
 	}
-	var workspaces, channels []string
-	var all []*run.Channel
-	for id, c := range loaded {
-		workspaces, channels, all = append(workspaces, id.Workspace), append(channels, id.Channel), append(all, c)
-	}
-	s.load(&load, loaded, workspaces, channels, run.Scope{})
-	return all, load.send(ctx, tx)
+	s.load(&load, loaded, nil, nil, in)
+	return slices.Collect(maps.Values(loaded)), load.send(ctx, tx)
 }
+
+// People who ordered in at least half of the channel's last ten closed runs, the most regular first.
+const loadRegulars = `
+SELECT k.workspace_id, k.channel_id, o.user_id
+FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
+LATERAL (SELECT o.user_id, count(*) AS times, max(r.latest) AS of
+	FROM (SELECT id, count(*) OVER () AS latest FROM (SELECT id FROM runs.run r
+		WHERE r.workspace_id = k.workspace_id AND r.channel_id = k.channel_id AND r.status = 'closed'
+		ORDER BY started_at DESC LIMIT 10) r) r
+	JOIN runs.drink_order o ON o.run_id = r.id AND o.drink IS NOT NULL
+	GROUP BY o.user_id HAVING count(*) * 2 >= max(r.latest)) o
+ORDER BY o.times DESC, o.user_id`
 
 func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces, channels []string, in run.Scope) {
 	named := uuids(in.Runs)
@@ -143,6 +166,9 @@ func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces,
 		}
 		return err
 	})
+	if len(in.Regulars) > 0 {
+		s.loadRegulars(t, loaded, in.Regulars)
+	}
 	if len(in.Usuals) == 0 {
 		return
 	}
@@ -154,6 +180,22 @@ func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces,
 		id, usual, err := scanUsual(rows)
 		if c := loaded[id]; c != nil {
 			c.Usuals[usual.User] = usual
+		}
+		return err
+	})
+}
+
+func (s *Store) loadRegulars(t *trip, loaded map[run.ChannelID]*run.Channel, of []run.ChannelID) {
+	workspaces, channels := make([]string, len(of)), make([]string, len(of))
+	for i, id := range of {
+		workspaces[i], channels[i] = id.Workspace, id.Channel
+	}
+	t.query("load regulars", loadRegulars, []any{workspaces, channels}, func(rows pgx.Rows) error {
+		var id run.ChannelID
+		var user run.UserID
+		err := rows.Scan(&id.Workspace, &id.Channel, (*string)(&user))
+		if c := loaded[id]; c != nil {
+			c.Regulars = append(c.Regulars, user)
 		}
 		return err
 	})

@@ -50,16 +50,23 @@ func minutes(n pgtype.Int2) time.Duration { return time.Duration(n.Int16) * time
 
 const runColumns = `r.id, r.workspace_id, r.channel_id, r.epoch, r.status, r.version, r.initiator_id, r.correlation_id, r.place,
 	r.started_at, r.pickup_at, r.ended_at, coalesce(r.end_reason, ''), coalesce(r.assignment_no, 0), coalesce(r.assignment_state, ''),
-	coalesce(r.runner_id, ''), r.requested_at, r.asked_at, r.assigned_at, r.explanation`
+	coalesce(r.runner_id, ''), r.requested_at, r.asked_at, r.assigned_at, r.explanation,
+	r.closes_at, r.volunteer_ids, r.declined_ids, coalesce(r.previous_runner_id, ''), coalesce(r.offered_by_id, '')`
 
 func scanRun(rows pgx.Rows) (*run.Run, error) {
 	var r run.Run
-	var started, pickup, ended, requested, asked, assigned pgtype.Timestamptz
+	var started, pickup, closes, ended, requested, asked, assigned pgtype.Timestamptz
 	a := &r.Assignment
 	err := rows.Scan((*[16]byte)(&r.ID), &r.Channel.Workspace, &r.Channel.Channel, &r.Epoch, (*string)(&r.Status), &r.Version,
 		(*string)(&r.Initiator), &r.CorrelationID, (*string)(&r.Place), &started, &pickup, &ended, (*string)(&r.EndReason),
-		&a.No, (*string)(&a.State), (*string)(&a.Runner), &requested, &asked, &assigned, &a.Explanation)
-	r.StartedAt, r.PickupAt, r.EndedAt = instant(started), instant(pickup), instant(ended)
+		&a.No, (*string)(&a.State), (*string)(&a.Runner), &requested, &asked, &assigned, &a.Explanation,
+		&closes, &r.Volunteers, &r.Declined, (*string)(&a.Previous), (*string)(&a.OfferedBy))
+	for _, people := range []*[]run.UserID{&r.Volunteers, &r.Declined} {
+		if len(*people) == 0 {
+			*people = nil
+		}
+	}
+	r.StartedAt, r.PickupAt, r.ClosesAt, r.EndedAt = instant(started), instant(pickup), instant(closes), instant(ended)
 	a.RequestedAt, a.AskedAt, a.AssignedAt = instant(requested), instant(asked), instant(assigned)
 	return &r, err
 }
@@ -93,6 +100,15 @@ func instant(t pgtype.Timestamptz) time.Time {
 
 // orNull is the column value of a time; the zero time is NULL.
 func orNull(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }
+
+// texts is never nil, which would be NULL.
+func texts(people []run.UserID) []string {
+	raw := make([]string, len(people))
+	for i, id := range people {
+		raw[i] = string(id)
+	}
+	return raw
+}
 
 func uuids(ids []uuid.UUID) [][16]byte {
 	raw := make([][16]byte, len(ids))

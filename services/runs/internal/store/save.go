@@ -13,16 +13,19 @@ import (
 const insertRun = `
 INSERT INTO runs.run (id, version, status, ended_at, end_reason, assignment_no, assignment_state, runner_id,
 	requested_at, asked_at, assigned_at, explanation, answer_due_at,
-	workspace_id, channel_id, epoch, initiator_id, correlation_id, place, started_at, pickup_at)
+	pickup_at, closes_at, volunteer_ids, declined_ids, previous_runner_id, offered_by_id,
+	workspace_id, channel_id, epoch, initiator_id, correlation_id, place, started_at)
 VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, 0), nullif($7, ''), nullif($8, ''), $9, $10, $11, $12, $13,
-	$14, $15, $16, $17, $18, $19, $20, $21)`
+	$14, $15, $16, $17, nullif($18, ''), nullif($19, ''),
+	$20, $21, $22, $23, $24, $25, $26)`
 
-// A run that has ended does not come back, and what was decided on an older state is found out.
+// A run that was cancelled or has failed does not come back, and what was decided on an older state is found out.
 const updateRun = `
 WITH updated AS (UPDATE runs.run SET version = $2, status = $3, ended_at = $4, end_reason = nullif($5, ''),
 	assignment_no = nullif($6, 0), assignment_state = nullif($7, ''), runner_id = nullif($8, ''),
-	requested_at = $9, asked_at = $10, assigned_at = $11, explanation = $12, answer_due_at = $13
-WHERE id = $1 AND version < $2 AND status IN ('open', 'closing') RETURNING id)
+	requested_at = $9, asked_at = $10, assigned_at = $11, explanation = $12, answer_due_at = $13,
+	pickup_at = $14, closes_at = $15, volunteer_ids = $16, declined_ids = $17, previous_runner_id = nullif($18, ''), offered_by_id = nullif($19, '')
+WHERE id = $1 AND version < $2 AND status IN ('open', 'closing', 'closed') RETURNING id)
 SELECT runs.assert_rows('update run', count(*), 1) FROM updated`
 
 const saveOrders = `
@@ -94,10 +97,11 @@ func (c changes) writeRuns(tx *postgres.Tx) {
 		args := []any{
 			[16]byte(id), r.Version, string(r.Status), orNull(r.EndedAt), string(r.EndReason), a.No, string(a.State), string(a.Runner),
 			orNull(a.RequestedAt), orNull(a.AskedAt), orNull(a.AssignedAt), a.Explanation, orNull(r.AnswerDue()),
+			r.PickupAt, orNull(r.ClosesAt), texts(r.Volunteers), texts(r.Declined), string(a.Previous), string(a.OfferedBy),
 		}
 		if c.runs[id].isNew {
 			tx.BeforeCommit(insertRun, append(args, r.Channel.Workspace, r.Channel.Channel, r.Epoch,
-				string(r.Initiator), r.CorrelationID, string(r.Place), r.StartedAt, r.PickupAt)...)
+				string(r.Initiator), r.CorrelationID, string(r.Place), r.StartedAt)...)
 			continue
 		}
 		tx.BeforeCommit(updateRun, args...)

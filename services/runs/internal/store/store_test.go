@@ -315,3 +315,71 @@ func TestOverdueChannelsAreTakenByOne(t *testing.T) {
 		})
 	}))
 }
+
+func TestAHandoverIsReadAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := channelID("C1")
+	runID := b.start(id)
+	b.do(command(id, "cem", run.Volunteer{Run: runID}), command(id, "ana", run.CloseRun{Run: runID}))
+	b.change(id, runID, func(c *run.Channel) []run.Event { return c.Assign(runID, 1, "ana", []byte("why"), noon) })
+	for _, want := range []run.Command{
+		command(id, "ana", run.DeclineAssignment{Run: runID, No: 1}),
+		command(id, "dee", run.StartRun{ID: uuid.Must(uuid.NewV7())}),
+	} {
+		b.do(want)
+	}
+	b.change(id, runID, func(c *run.Channel) []run.Event { return c.Assign(runID, 2, "cem", nil, noon) })
+	b.do(command(id, "cem", run.AcceptAssignment{Run: runID, No: 2}))
+	left := b.do(command(id, "dee", run.TakeOver{Run: runID, No: 2})).Run(runID)
+	require.Equal(t, run.UserID("dee"), left.Assignment.OfferedBy)
+	require.Equal(t, left, b.load(run.Scope{Channels: []run.ChannelID{id}, Runs: []uuid.UUID{runID}})[id].Run(runID))
+}
+
+// change has a channel, with one of its runs, changed otherwise than by a command.
+func (b *bench) change(id run.ChannelID, runID uuid.UUID, do func(*run.Channel) []run.Event) {
+	b.Helper()
+	require.NoError(b, b.db.InTx(b.Context(), func(tx *postgres.Tx) error {
+		channels, _, err := b.store.Load(b.Context(), tx, run.Scope{Channels: []run.ChannelID{id}, Runs: []uuid.UUID{runID}}, nil)
+		if err != nil {
+			return err
+		}
+		events := do(channels[id])
+		require.NotEmpty(b, events)
+		b.store.Save(tx, events)
+		return nil
+	}))
+}
+
+func TestRegularsOrderedInHalfOfTheLastTenClosedRuns(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := channelID("C1")
+	play := func(orders ...run.UserID) {
+		runID := b.start(id) // with an order of its initiator's
+		for _, user := range orders {
+			b.do(command(id, user, run.PlaceOrder{Run: runID, Drink: "Tea"}))
+		}
+		b.do(command(id, "ana", run.CloseRun{Run: runID}))
+		b.change(id, runID, func(c *run.Channel) []run.Event { return c.Assign(runID, 1, "ana", nil, noon) })
+	}
+	for range 10 {
+		play("zoe") // long ago
+	}
+	b.kit.Exec(`UPDATE runs.run SET started_at = started_at - interval '1 day'`)
+	for i := range 10 {
+		switch {
+		case i < 4:
+			play("dee", "cem", "gil")
+		case i == 4:
+			play("dee", "cem")
+		default:
+			play("dee")
+		}
+	}
+	channel := b.load(run.Scope{Channels: []run.ChannelID{id}, Regulars: []run.ChannelID{id}})[id]
+	require.NotContains(t, channel.Regulars, run.UserID("zoe"))
+	require.NotContains(t, channel.Regulars, run.UserID("gil"), "four of ten")
+	require.Equal(t, run.UserID("cem"), channel.Regulars[len(channel.Regulars)-1], "half of them, the least regular of all")
+	require.Contains(t, channel.Regulars, run.UserID("dee"))
+}

@@ -97,6 +97,8 @@ const (
 	EndReason_END_REASON_ABANDONED     EndReason = 4
 	EndReason_END_REASON_CHANNEL_RESET EndReason = 5
 	EndReason_END_REASON_INTERNAL      EndReason = 6
+	// Nobody closed it, and the channel's next run was started.
+	EndReason_END_REASON_FORGOTTEN EndReason = 7
 )
 
 // Enum value maps for EndReason.
@@ -109,6 +111,7 @@ var (
 		4: "END_REASON_ABANDONED",
 		5: "END_REASON_CHANNEL_RESET",
 		6: "END_REASON_INTERNAL",
+		7: "END_REASON_FORGOTTEN",
 	}
 	EndReason_value = map[string]int32{
 		"END_REASON_UNSPECIFIED":         0,
@@ -118,6 +121,7 @@ var (
 		"END_REASON_ABANDONED":           4,
 		"END_REASON_CHANNEL_RESET":       5,
 		"END_REASON_INTERNAL":            6,
+		"END_REASON_FORGOTTEN":           7,
 	}
 )
 
@@ -1296,7 +1300,7 @@ const file_coffeebuddy_run_v1_run_proto_rawDesc = "" +
 	"\x12RUN_STATUS_CLOSING\x10\x02\x12\x15\n" +
 	"\x11RUN_STATUS_CLOSED\x10\x03\x12\x18\n" +
 	"\x14RUN_STATUS_CANCELLED\x10\x04\x12\x15\n" +
-	"\x11RUN_STATUS_FAILED\x10\x05*\xd7\x01\n" +
+	"\x11RUN_STATUS_FAILED\x10\x05*\xf1\x01\n" +
 	"\tEndReason\x12\x1a\n" +
 	"\x16END_REASON_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eEND_REASON_CANCELLED_BY_PERSON\x10\x01\x12\x18\n" +
@@ -1304,7 +1308,8 @@ const file_coffeebuddy_run_v1_run_proto_rawDesc = "" +
 	"\x1bEND_REASON_CHANNEL_DISABLED\x10\x03\x12\x18\n" +
 	"\x14END_REASON_ABANDONED\x10\x04\x12\x1c\n" +
 	"\x18END_REASON_CHANNEL_RESET\x10\x05\x12\x17\n" +
-	"\x13END_REASON_INTERNAL\x10\x06*\xc8\x01\n" +
+	"\x13END_REASON_INTERNAL\x10\x06\x12\x18\n" +
+	"\x14END_REASON_FORGOTTEN\x10\a*\xc8\x01\n" +
 	"\x0fAssignmentState\x12 \n" +
 	"\x1cASSIGNMENT_STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ASSIGNMENT_STATE_CHOOSING\x10\x01\x12\x1d\n" +
