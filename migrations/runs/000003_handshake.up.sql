@@ -24,5 +24,5 @@ ALTER TABLE runs.run
         AND (explanation IS NULL OR runner_id IS NOT NULL)),
     ADD CONSTRAINT run_offer CHECK (offered_by_id IS NULL OR offered_by_id <> runner_id AND assignment_state IN ('assigned', 'accepted'));
 
--- The latest runs of a channel: whom a last call names.
-CREATE INDEX run_by_channel ON runs.run (workspace_id, channel_id, started_at) WHERE status = 'closed';
+-- The latest runs of a channel, whose people a last call names, and the oldest, which are purged.
+CREATE INDEX run_by_channel ON runs.run (workspace_id, channel_id, started_at);

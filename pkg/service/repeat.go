@@ -22,12 +22,10 @@ func Repeat(log *slog.Logger, what string, every time.Duration, step func(ctx co
 			more, err := step(ctx)
 			wait := every - every/10 + rand.N(every/5+1)
 			switch {
-			case ctx.Err() != nil:
-				return nil
-			case err != nil:
+			case err != nil && ctx.Err() == nil:
 				wait = min(wait, repeatPause)
 				if time.Since(reminded) >= repeatRemind {
-					log.WarnContext(ctx, what+" failed, trying again", "error", err)
+					log.WarnContext(ctx, "step failed, trying again", "step", what, "error", err)
 					reminded = time.Now()
 				}
 			case more:

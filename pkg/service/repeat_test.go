@@ -40,6 +40,6 @@ func TestRepeat(t *testing.T) {
 		require.Equal(t, []time.Duration{0, 0, 0}, at[:3], "at once while there is more")
 		require.InDelta(t, time.Hour, at[3], float64(6*time.Minute))
 		require.Equal(t, 5*time.Second, at[5]-at[4], "an outage is not waited out for an hour")
-		require.Equal(t, 2, strings.Count(lines.String(), "sweep failed, trying again"), "and not told each time")
+		require.Equal(t, 2, strings.Count(lines.String(), "step failed, trying again"), "and not told each time")
 	})
 }

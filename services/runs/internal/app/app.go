@@ -33,7 +33,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 
 	known := store.New(db, defaults)
 	published := outbox.New(db, store.Schema, client, rt.Telemetry)
-	recorder, err := events.NewRecorder(known, published, rt.Telemetry, rt.Now)
+	recorder, err := events.NewRecorder(db, known, published, rt.Telemetry, rt.Now)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,9 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 
 	rt.Go("outbox", published.Run)
 	rt.Go("forget", service.Repeat(rt.Log, "deleting old command ids", events.ForgetEvery, recorder.Forget))
-	rt.Go("overdue", service.Repeat(rt.Log, "chasing overdue answers", events.OverdueEvery, events.NewOverdue(recorder, db, rt.Telemetry.Tracer).Step))
+	rt.Go("purge", service.Repeat(rt.Log, "purging old runs", events.PurgeEvery, recorder.Purge))
+	rt.Go("resets", service.Repeat(rt.Log, "completing resets", events.ResetsEvery, recorder.CompleteResets))
+	rt.Go("overdue", service.Repeat(rt.Log, "chasing overdue answers", events.OverdueEvery, events.NewOverdue(recorder, rt.Telemetry.Tracer).Step))
 	rt.Go("consumer", consumer.Run)
 	return nil
 }

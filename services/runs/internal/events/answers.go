@@ -17,12 +17,13 @@ var _ bus.Handler = Answers{}
 
 // Wants reports whether a type of message of that topic is an answer.
 func (Answers) Wants(ceType string) bool {
-	return ceType == chosenType || ceType == nobodyType
+	return ceType == chosenType || ceType == nobodyType || ceType == purgedType
 }
 
 var (
 	chosenType = bus.TypeOf(&fairnessv1.RunnerChosen{})
 	nobodyType = bus.TypeOf(&fairnessv1.NobodyLeft{})
+	purgedType = bus.TypeOf(&fairnessv1.ChannelPurged{})
 )
 
 // Handle assigns the runners. An answer that the run does not await any more changes nothing.
@@ -39,7 +40,12 @@ func (a Answers) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Rec
 			return err
 		}
 		causes[i] = cause{ctx: record.Context(ctx), correlationID: message.CorrelationId}
-		scope.Channels, scope.Runs = append(scope.Channels, answers[i].channel), append(scope.Runs, answers[i].run)
+		scope.Channels = append(scope.Channels, answers[i].channel)
+		if answers[i].purged != nil {
+			scope.Resets = append(scope.Resets, answers[i].channel)
+		} else {
+			scope.Runs = append(scope.Runs, answers[i].run)
+		}
 	}
 	channels, _, err := a.store.Load(ctx, tx, scope, nil)
 	if err != nil {
@@ -51,7 +57,9 @@ func (a Answers) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Rec
 		if answer.epoch != channel.Epoch {
 			continue // of data that was purged
 		}
-		if answer.runner == "" {
+		if answer.purged != nil {
+			happened.add(purged(causes[i].ctx, channel, answer.epoch, "fairness", answer.purged, a.instant()))
+		} else if answer.runner == "" {
 			happened.add(causes[i], channel.NobodyLeft(answer.run, answer.no, a.instant()))
 		} else {
 			happened.add(causes[i], channel.Assign(answer.run, answer.no, answer.runner, answer.explanation, a.instant()))

@@ -98,7 +98,7 @@ func TestOverdueAnswersAreChased(t *testing.T) {
 	k := newKit(t)
 	id := k.started()
 	closed := k.do(closeRun("ana", id))
-	overdue := events.NewOverdue(k.Recorder, k.db, k.tel.Tracer)
+	overdue := events.NewOverdue(k.Recorder, k.tel.Tracer)
 	chase := func(after time.Duration) []*runv1.RunEvent {
 		k.now = noon.Add(after)
 		_, err := overdue.Chase(t.Context())
@@ -134,7 +134,7 @@ func TestARunThatCannotBeChasedHoldsUpNoOther(t *testing.T) {
 	k.now = noon.Add(time.Second) // it is due after the other
 	k.do(inC2(startRun("ana", whole)), inC2(placeOrder("ben", whole, "Tea")), inC2(closeRun("ana", whole)))
 	k.database.Exec(`ALTER TABLE runs.run ADD CONSTRAINT trap CHECK (channel_id <> 'C1' OR asked_at = requested_at)`)
-	overdue := events.NewOverdue(k.Recorder, k.db, k.tel.Tracer)
+	overdue := events.NewOverdue(k.Recorder, k.tel.Tracer)
 	chase := func(after time.Duration) (int, []*runv1.RunEvent) {
 		k.now = noon.Add(after)
 		n, err := overdue.Chase(t.Context())

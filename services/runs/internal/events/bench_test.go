@@ -48,7 +48,7 @@ func benchmarkCommands(b *testing.B, size int) {
 	require.NoError(b, err)
 	broker := &taker{}
 	box := outbox.New(db, store.Schema, broker, tel)
-	recorder, err := events.NewRecorder(store.New(db, settings), box, tel, time.Now)
+	recorder, err := events.NewRecorder(db, store.New(db, settings), box, tel, time.Now)
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)

@@ -34,7 +34,9 @@ func (c Commands) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Re
 		if ids[i], commands[i], err = fromCommand(&messages[i]); err != nil {
 			return err
 		}
-		scope.Add(commands[i])
+		if !personal(&messages[i]) {
+			scope.Add(commands[i])
+		}
 	}
 	channels, fresh, err := c.store.Load(ctx, tx, scope, ids)
 	if err != nil {
@@ -46,7 +48,14 @@ func (c Commands) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Re
 			continue
 		}
 		delete(fresh, ids[i]) // it may be in the batch again
-		happened.add(causeOf(records[i].Context(ctx), &messages[i]), channels[command.Channel].Decide(command, c.instant()))
+		by := causeOf(records[i].Context(ctx), &messages[i])
+		if personal(&messages[i]) {
+			if err := c.personal(ctx, tx, &messages[i], by); err != nil {
+				return err
+			}
+			continue
+		}
+		happened.add(by, channels[command.Channel].Decide(command, c.instant()))
 	}
 	return c.record(ctx, tx, happened)
 }
@@ -59,7 +68,7 @@ func (c Commands) Parked(ctx context.Context, tx *postgres.Tx, record *bus.Recor
 		return err
 	}
 	id, err := channelOf(&message)
-	if err != nil {
+	if err != nil || personal(&message) {
 		return err
 	}
 	channels, _, err := c.store.Load(ctx, tx, run.Scope{Channels: []run.ChannelID{id}}, nil)

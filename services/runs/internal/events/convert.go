@@ -27,6 +27,7 @@ func fromCommand(c *commandv1.Command) (uuid.UUID, run.Command, error) {
 		return uuid.Nil, run.Command{}, err
 	}
 	return id, run.Command{
+		ID: c.Id, ReplyTo: c.ReplyTo,
 		Channel:       channel,
 		Actor:         run.Actor{User: run.UserID(c.GetActor().GetUserId()), WorkspaceAdmin: c.GetActor().GetWorkspaceAdmin()},
 		CorrelationID: c.CorrelationId,
@@ -37,8 +38,8 @@ func fromCommand(c *commandv1.Command) (uuid.UUID, run.Command, error) {
 }
 
 func channelOf(c *commandv1.Command) (run.ChannelID, error) {
-	if c.WorkspaceId == "" || c.ChannelId == "" {
-		return run.ChannelID{}, fmt.Errorf("command %s: no channel", c.Id)
+	if c.WorkspaceId == "" || personal(c) && c.GetActor().GetUserId() == "" || !personal(c) && c.ChannelId == "" {
+		return run.ChannelID{}, fmt.Errorf("command %s: no channel or, if it is personal, no person", c.Id)
 	}
 	return run.ChannelID{Workspace: c.WorkspaceId, Channel: c.ChannelId}, nil
 }
@@ -102,6 +103,14 @@ func wanted(c *commandv1.Command) run.Want {
 		if named, ok := id(w.AnnounceArrival.RunId); ok {
 			return run.AnnounceArrival{Run: named, No: w.AnnounceArrival.AssignmentNo}
 		}
+	case *commandv1.Command_SaveUsual:
+		return run.SaveUsual{Drink: w.SaveUsual.Drink, Quantity: w.SaveUsual.Quantity}
+	case *commandv1.Command_ClearUsual:
+		return run.ClearUsual{}
+	case *commandv1.Command_ChangeSettings:
+		return run.ChangeSettings{Settings: fromSettings(w.ChangeSettings.GetSettings()), IfVersion: w.ChangeSettings.IfVersion}
+	case *commandv1.Command_ResetChannel:
+		return run.ResetChannel{}
 	case *commandv1.Command_AbandonRun:
 		if named, ok := id(w.AbandonRun.RunId); ok {
 			return run.AbandonRun{Run: named}
@@ -126,11 +135,13 @@ func typedIn(c *commandv1.Command) string {
 		return w.StartRun.Place
 	case *commandv1.Command_PlaceOrder:
 		return w.PlaceOrder.Drink
+	case *commandv1.Command_SaveUsual:
+		return w.SaveUsual.Drink
 	}
 	return ""
 }
 
-// answer is fairness's answer to the question who runs.
+// answer is fairness's answer to the question who runs, or to a reset.
 type answer struct {
 	channel     run.ChannelID
 	epoch       uint64
@@ -138,12 +149,17 @@ type answer struct {
 	no          uint32
 	runner      run.UserID // empty: nobody is left
 	explanation []byte
+	purged      run.Counts // of an answer to a reset instead; else nil
 }
 
 func fromAnswer(e *fairnessv1.FairnessEvent) (answer, error) {
 	a := answer{
 		channel: run.ChannelID{Workspace: e.WorkspaceId, Channel: e.ChannelId},
 		epoch:   e.Epoch, no: e.AssignmentNo,
+	}
+	if purged := e.GetChannelPurged(); purged != nil {
+		a.purged = fromCounts(purged.Counts)
+		return a, nil
 	}
 	var err error
 	if a.run, err = uuid.Parse(e.RunId); err != nil {
@@ -224,6 +240,16 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 		envelope.What = &runv1.RunEvent_UsualSaved{UsualSaved: &runv1.UsualSaved{Usual: &runv1.Usual{
 			UserId: string(what.Usual.User), Drink: string(what.Usual.Drink), Quantity: uint32(what.Usual.Quantity),
 		}}}
+	case run.UsualCleared:
+		envelope.What = &runv1.RunEvent_UsualCleared{UsualCleared: &runv1.UsualCleared{UserId: string(what.User)}}
+	case run.SettingsChanged:
+		envelope.What = &runv1.RunEvent_SettingsChanged{SettingsChanged: &runv1.SettingsChanged{Previous: toSettings(what.Previous)}}
+	case run.ChannelReset:
+		envelope.What = &runv1.RunEvent_ChannelReset{ChannelReset: &runv1.ChannelReset{Counts: toCounts(what.Reset.Counts)}}
+	case run.ChannelResetCompleted:
+		envelope.What = &runv1.RunEvent_ChannelResetCompleted{ChannelResetCompleted: &runv1.ChannelResetCompleted{
+			Counts: toCounts(what.Reset.Counts), Missing: what.Reset.Missing,
+		}}
 	case run.CommandRejected:
 		reason, ok := reasons[what.Refusal]
 		if !ok {
@@ -292,6 +318,33 @@ func texts(people []run.UserID) []string {
 		all[i] = string(id)
 	}
 	return all
+}
+
+func fromSettings(s *runv1.ChannelSettings) run.Settings {
+	minutes := func(n uint32) time.Duration { return time.Duration(n) * time.Minute }
+	settings := run.Settings{
+		Enabled: s.GetEnabled(), Reminders: s.GetReminders(), ReminderOffset: minutes(s.GetReminderOffsetMinutes()),
+		LastCall: s.GetLastCall(), LastCallLead: minutes(s.GetLastCallLeadMinutes()), ClosingLead: minutes(s.GetClosingLeadMinutes()),
+		DefaultPickup: minutes(s.GetDefaultPickupMinutes()), Policy: run.FairShare,
+		FairnessWindow: s.GetFairnessWindow(), RetentionDays: s.GetRetentionDays(),
+	}
+	if s.GetPolicy() == runv1.FairnessPolicy_FAIRNESS_POLICY_ROTATION {
+		settings.Policy = run.Rotation
+	}
+	for _, id := range s.GetAdminIds() {
+		settings.Admins = append(settings.Admins, run.UserID(id))
+	}
+	return settings
+}
+
+func toCounts(c run.Counts) *runv1.PurgeCounts {
+	return &runv1.PurgeCounts{
+		Runs: c["runs"], Orders: c["orders"], Usuals: c["usuals"], LedgerEntries: c["ledger_entries"], Reminders: c["reminders"],
+	}
+}
+
+func fromCounts(c *runv1.PurgeCounts) run.Counts {
+	return run.Counts{"ledger_entries": c.GetLedgerEntries(), "reminders": c.GetReminders()}
 }
 
 func toMinutes(d time.Duration) uint32 { return uint32(d / time.Minute) }

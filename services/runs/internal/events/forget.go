@@ -18,3 +18,11 @@ func (r *Recorder) Forget(ctx context.Context) (more bool, err error) {
 	deleted, err := r.store.PurgeInbox(ctx, r.now().Add(-keep), forgetLimit)
 	return deleted == forgetLimit, err
 }
+
+// PurgeEvery is how often it is looked which channels have old runs to purge.
+const PurgeEvery = time.Minute
+
+// Purge deletes runs that are older than their channel keeps them, a few at a time, and tells whether there may be more.
+func (r *Recorder) Purge(ctx context.Context) (more bool, err error) {
+	return r.store.PurgeRuns(ctx, r.now(), forgetLimit)
+}

@@ -48,7 +48,7 @@ func newKit(t *testing.T) *kit {
 	k.db = k.database.Open(store.Role)
 	settings, err := run.DefaultSettings(5*time.Minute, 5)
 	require.NoError(t, err)
-	k.Recorder, err = events.NewRecorder(store.New(k.db, settings), k.outbox, k.tel, func() time.Time { return k.now })
+	k.Recorder, err = events.NewRecorder(k.db, store.New(k.db, settings), k.outbox, k.tel, func() time.Time { return k.now })
 	require.NoError(t, err)
 	return k
 }

@@ -17,7 +17,6 @@ import (
 // One goroutine at a time uses it.
 type Overdue struct {
 	*Recorder
-	db     *postgres.DB
 	tracer trace.Tracer
 	broken map[uuid.UUID]setback
 }
@@ -35,8 +34,8 @@ const (
 )
 
 // NewOverdue returns the loop of recorder's runs.
-func NewOverdue(recorder *Recorder, db *postgres.DB, tracer trace.Tracer) *Overdue {
-	return &Overdue{Recorder: recorder, db: db, tracer: tracer, broken: map[uuid.UUID]setback{}}
+func NewOverdue(recorder *Recorder, tracer trace.Tracer) *Overdue {
+	return &Overdue{Recorder: recorder, tracer: tracer, broken: map[uuid.UUID]setback{}}
 }
 
 // OverdueEvery is the pause between two looks at what is due.

@@ -22,7 +22,13 @@ import (
 type Store interface {
 	Load(ctx context.Context, tx *postgres.Tx, scope run.Scope, commands []uuid.UUID) (channels map[run.ChannelID]*run.Channel, fresh map[uuid.UUID]bool, err error)
 	LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time, limit int, not []uuid.UUID) ([]*run.Channel, error)
+	// LoadOverdueResets is LoadOverdue for channels whose reset is to be completed at now, with what is known.
+	LoadOverdueResets(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]*run.Channel, error)
 	Save(tx *postgres.Tx, events []run.Event)
+	// SavePersonal replaces someone's own settings, and locks them until tx ends.
+	SavePersonal(ctx context.Context, tx *postgres.Tx, workspace string, user run.UserID, settings run.PersonalSettings) (run.PersonalSettings, error)
+	// PurgeRuns deletes at most limit runs that are older than their channel keeps them, and tells whether there may be more.
+	PurgeRuns(ctx context.Context, now time.Time, limit int) (more bool, err error)
 	// PurgeInbox forgets commands claimed before the instant, at most limit, and returns how many they were.
 	PurgeInbox(ctx context.Context, before time.Time, limit int) (int, error)
 }
@@ -44,6 +50,7 @@ func Subscriptions(recorder *Recorder) []bus.Subscription {
 
 // Recorder writes what happened, together with the word to all others about it.
 type Recorder struct {
+	db       *postgres.DB
 	store    Store
 	outbox   Outbox
 	log      *slog.Logger
@@ -53,7 +60,7 @@ type Recorder struct {
 }
 
 // NewRecorder returns a Recorder. It returns an error only if the meter refuses the metrics' names.
-func NewRecorder(store Store, outbox Outbox, tel *telemetry.Telemetry, now func() time.Time) (*Recorder, error) {
+func NewRecorder(db *postgres.DB, store Store, outbox Outbox, tel *telemetry.Telemetry, now func() time.Time) (*Recorder, error) {
 	runs, err := tel.Meter.Int64Counter("runs_total", metric.WithDescription("Runs that came to a status"))
 	if err != nil {
 		return nil, fmt.Errorf("metric runs_total: %w", err)
@@ -63,7 +70,7 @@ func NewRecorder(store Store, outbox Outbox, tel *telemetry.Telemetry, now func(
 	if err != nil {
 		return nil, fmt.Errorf("metric run_duration_seconds: %w", err)
 	}
-	return &Recorder{store: store, outbox: outbox, log: tel.Log, now: now, runs: runs, duration: duration}, nil
+	return &Recorder{db: db, store: store, outbox: outbox, log: tel.Log, now: now, runs: runs, duration: duration}, nil
 }
 
 // cause is what brought events about.
@@ -97,15 +104,19 @@ func (r *Recorder) record(ctx context.Context, tx *postgres.Tx, all happenings) 
 	if len(all) == 0 {
 		return nil
 	}
-	events, messages := make([]run.Event, len(all)), make([]bus.Message, len(all))
+	events, messages := make([]run.Event, len(all)), make([]bus.Message, 0, len(all))
 	for i, h := range all {
+		events[i] = h.Event
+		if _, internal := h.What.(run.ResetReported); internal {
+			continue
+		}
 		message, err := toMessage(h.Event, h.cause)
 		if err != nil {
 			return err
 		}
 		message.Headers = telemetry.Inject(h.ctx)
 		message.Headers[bus.CorrelationHeader] = h.correlationID
-		events[i], messages[i] = h.Event, message
+		messages = append(messages, message)
 	}
 	r.store.Save(tx, events)
 	if err := r.outbox.Add(ctx, tx, messages...); err != nil {

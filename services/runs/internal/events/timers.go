@@ -20,11 +20,15 @@ type Timers struct{ *Recorder }
 var _ bus.Handler = Timers{}
 
 // Wants reports whether a type of message of that topic is a moment at which a run may change.
-func (Timers) Wants(ceType string) bool { return ceType == deadlineType || ceType == lastCallType }
+func (Timers) Wants(ceType string) bool {
+	return ceType == deadlineType || ceType == lastCallType || ceType == reminderPurgedType
+}
 
 var (
 	deadlineType = bus.TypeOf(&reminderv1.DeadlineReached{})
 	lastCallType = bus.TypeOf(&reminderv1.LastCallDue{})
+
+	reminderPurgedType = bus.TypeOf(&reminderv1.ChannelPurged{})
 )
 
 // moment is a timer that has fired.
@@ -34,7 +38,8 @@ type moment struct {
 	run      uuid.UUID
 	pickup   time.Time // as the timer knew it
 	due      time.Time
-	lastCall bool // else the deadline
+	lastCall bool       // else the deadline
+	purged   run.Counts // of an answer to a reset instead; else nil
 }
 
 // Handle lets runs close, and last calls go out. What fired for a run that has moved on changes nothing.
@@ -52,7 +57,12 @@ func (t Timers) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Reco
 		}
 		m := moments[i]
 		causes[i] = cause{ctx: record.Context(ctx), correlationID: message.CorrelationId}
-		scope.Channels, scope.Runs = append(scope.Channels, m.channel), append(scope.Runs, m.run)
+		scope.Channels = append(scope.Channels, m.channel)
+		if m.purged != nil {
+			scope.Resets = append(scope.Resets, m.channel)
+		} else {
+			scope.Runs = append(scope.Runs, m.run)
+		}
 		if m.lastCall && !slices.Contains(scope.Regulars, m.channel) {
 			scope.Regulars = append(scope.Regulars, m.channel)
 		}
@@ -66,6 +76,8 @@ func (t Timers) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Reco
 		channel := channels[m.channel]
 		switch {
 		case m.epoch != channel.Epoch: // of data that was purged
+		case m.purged != nil:
+			happened.add(purged(causes[i].ctx, channel, m.epoch, "reminder", m.purged, t.instant()))
 		case m.lastCall:
 			happened.add(causes[i], channel.LastCall(m.run, m.pickup, t.instant()))
 		default:
@@ -76,12 +88,16 @@ func (t Timers) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Reco
 }
 
 func fromTimer(e *reminderv1.ReminderEvent) (moment, error) {
+	channel := run.ChannelID{Workspace: e.WorkspaceId, Channel: e.ChannelId}
+	if purged := e.GetChannelPurged(); purged != nil {
+		return moment{channel: channel, epoch: e.Epoch, purged: fromCounts(purged.Counts)}, nil
+	}
 	id, err := uuid.Parse(e.GetRun().GetId())
 	if err != nil {
 		return moment{}, fmt.Errorf("reminder event %s: run id: %w", e.Id, err)
 	}
 	return moment{
-		channel: run.ChannelID{Workspace: e.WorkspaceId, Channel: e.ChannelId}, epoch: e.Epoch, run: id,
+		channel: channel, epoch: e.Epoch, run: id,
 		pickup: fromTimestamp(e.Run.PickupAt), due: fromTimestamp(e.DueAt), lastCall: e.GetLastCallDue() != nil,
 	}, nil
 }

@@ -17,6 +17,8 @@ type Channel struct {
 	// Regulars ordered in at least half of the channel's last ten closed runs and may be named, the most regular first.
 	// Known only where a last call is due.
 	Regulars []UserID
+	Reset    *Reset // under way; nil: none
+	Counts   Counts // of the channel's data; known only where it is to be reset
 }
 
 // Open returns the run that is open or closing, or nil.
@@ -108,9 +110,26 @@ func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
 	if cmd.Want == nil || (cmd.Actor.User == "" && !byProduct) {
 		return nil, ErrInvalid
 	}
-	if start, ok := cmd.Want.(StartRun); ok {
-		return c.Start(cmd, start, at)
+	switch want := cmd.Want.(type) {
+	case StartRun:
+		return c.Start(cmd, want, at)
+	case SaveUsual:
+		usual, err := newUsual(cmd.Actor.User, want.Drink, want.Quantity)
+		if err != nil {
+			return nil, err
+		}
+		return []Event{c.saveUsual(usual, at)}, nil
+	case ClearUsual:
+		return []Event{c.clearUsual(cmd.Actor.User, at)}, nil
+	case ChangeSettings:
+		return c.changeSettings(cmd, want, at)
+	case ResetChannel:
+		return c.resetChannel(cmd, at)
 	}
+	return c.decideOnRun(cmd, r, at)
+}
+
+func (c *Channel) decideOnRun(cmd Command, r *Run, at time.Time) ([]Event, error) {
 	switch {
 	case r == nil && cmd.Run() == uuid.Nil:
 		return nil, ErrNoOpenRun
@@ -157,19 +176,13 @@ func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
 }
 
 func (c *Channel) placeOrder(r *Run, user UserID, want PlaceOrder, at time.Time) ([]Event, error) {
-	drink, err := NewDrink(want.Drink)
+	usual, err := newUsual(user, want.Drink, want.Quantity)
 	if err != nil {
 		return nil, err
 	}
-	quantity, err := NewQuantity(want.Quantity)
-	if err != nil {
-		return nil, err
-	}
-	events, err := one(r.PlaceOrder(user, drink, quantity, false, at))
-	if err == nil && want.Remember {
-		if saved, changed := c.saveUsual(Usual{User: user, Drink: drink, Quantity: quantity}, at); changed {
-			events = append(events, saved)
-		}
+	events, err := one(r.PlaceOrder(user, usual.Drink, usual.Quantity, false, at))
+	if err == nil && want.Remember && c.Usuals[user] != usual {
+		events = append(events, c.saveUsual(usual, at))
 	}
 	return events, err
 }

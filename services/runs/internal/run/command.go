@@ -8,6 +8,8 @@ import (
 
 // Command is what is asked of a channel.
 type Command struct {
+	ID            string
+	ReplyTo       string // where an answer to the author goes; handed on
 	Channel       ChannelID
 	Actor         Actor
 	CorrelationID string
@@ -72,6 +74,20 @@ type (
 		Run uuid.UUID
 		No  uint32
 	}
+	// SaveUsual keeps a drink as the actor's usual.
+	SaveUsual struct {
+		Drink    string
+		Quantity uint32 // 0 means 1
+	}
+	// ClearUsual forgets it.
+	ClearUsual struct{}
+	// ChangeSettings replaces the channel's settings, if they are still at a version.
+	ChangeSettings struct {
+		Settings  Settings
+		IfVersion uint64
+	}
+	// ResetChannel purges the channel's data.
+	ResetChannel struct{}
 	// AbandonRun ends a run whose card could not be shown to anyone.
 	AbandonRun struct{ Run uuid.UUID }
 )
@@ -89,6 +105,10 @@ func (AcceptAssignment) want()  {}
 func (DeclineAssignment) want() {}
 func (TakeOver) want()          {}
 func (AnnounceArrival) want()   {}
+func (SaveUsual) want()         {}
+func (ClearUsual) want()        {}
+func (ChangeSettings) want()    {}
+func (ResetChannel) want()      {}
 func (AbandonRun) want()        {}
 
 // Run is the run that the command names. Zero: none, the channel's open run is meant.
@@ -127,7 +147,7 @@ func (c Command) Run() uuid.UUID {
 // NeedsUsual reports whether the actor's usual must be known to decide.
 func (c Command) NeedsUsual() bool {
 	switch want := c.Want.(type) {
-	case PlaceUsual:
+	case PlaceUsual, SaveUsual, ClearUsual:
 		return true
 	case PlaceOrder:
 		return want.Remember

@@ -54,25 +54,43 @@ type (
 	RunFailed struct{} //nolint:revive // stutters, as its message is named
 	// UsualSaved: a person's usual in this channel is now this.
 	UsualSaved struct{ Usual Usual }
+	// UsualCleared: a person has no usual in this channel.
+	UsualCleared struct{ User UserID }
+	// SettingsChanged: the channel's settings are those of the event. Where the version is the same, nothing changed.
+	SettingsChanged struct {
+		Previous Settings
+		By       Request
+	}
+	// ChannelReset: the channel's data is purged here, and its epoch is higher.
+	ChannelReset struct{ Reset Reset }
+	// ResetReported: another service has purged its part, and one is still missing. It is nobody else's business.
+	ResetReported struct{ Reset Reset }
+	// ChannelResetCompleted: all have purged their part, as far as is known.
+	ChannelResetCompleted struct{ Reset Reset }
 	// CommandRejected: a command was refused. The snapshot is what it was judged by; it did not change.
 	CommandRejected struct{ Refusal Refusal }
 )
 
-func (RunStarted) what()          {}
-func (OrderPlaced) what()         {}
-func (OrderWithdrawn) what()      {}
-func (RunClosed) what()           {}
-func (RunnerRequested) what()     {}
-func (RunnerAssigned) what()      {}
-func (RunnerWanted) what()        {}
-func (RunMoved) what()            {}
-func (Volunteered) what()         {}
-func (StoppedVolunteering) what() {}
-func (RunnerAccepted) what()      {}
-func (TakeOverOffered) what()     {}
-func (CoffeeArrived) what()       {}
-func (LastCall) what()            {}
-func (RunCancelled) what()        {}
-func (RunFailed) what()           {}
-func (UsualSaved) what()          {}
-func (CommandRejected) what()     {}
+func (RunStarted) what()            {}
+func (OrderPlaced) what()           {}
+func (OrderWithdrawn) what()        {}
+func (RunClosed) what()             {}
+func (RunnerRequested) what()       {}
+func (RunnerAssigned) what()        {}
+func (RunnerWanted) what()          {}
+func (RunMoved) what()              {}
+func (Volunteered) what()           {}
+func (StoppedVolunteering) what()   {}
+func (RunnerAccepted) what()        {}
+func (TakeOverOffered) what()       {}
+func (CoffeeArrived) what()         {}
+func (LastCall) what()              {}
+func (RunCancelled) what()          {}
+func (RunFailed) what()             {}
+func (UsualSaved) what()            {}
+func (UsualCleared) what()          {}
+func (SettingsChanged) what()       {}
+func (ChannelReset) what()          {}
+func (ResetReported) what()         {}
+func (ChannelResetCompleted) what() {}
+func (CommandRejected) what()       {}

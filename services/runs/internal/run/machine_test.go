@@ -154,8 +154,11 @@ func (m *machine) handover(t *rapid.T) {
 		by = runner
 	}
 	m.command(t, by, rapid.SampledFrom([]run.Want{
-		run.AcceptAssignment{Run: id, No: no}, run.DeclineAssignment{Run: id, No: no}, run.AnnounceArrival{Run: id, No: no},
-		run.TakeOver{Run: id, No: no}, run.TakeOver{Run: id, No: no, Successor: people.Draw(t, "successor")},
+		run.AcceptAssignment{Run: id, No: no},
+		run.DeclineAssignment{Run: id, No: no},
+		run.AnnounceArrival{Run: id, No: no},
+		run.TakeOver{Run: id, No: no},
+		run.TakeOver{Run: id, No: no, Successor: people.Draw(t, "successor")},
 		run.TakeOver{Run: id, No: no, Successor: m.told[id].Assignment.OfferedBy},
 	}).Draw(t, "want"))
 }

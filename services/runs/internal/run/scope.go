@@ -8,6 +8,7 @@ type Scope struct {
 	Runs     []uuid.UUID // also where they have ended
 	Usuals   []Person
 	Regulars []ChannelID // whose regulars are asked for, each once
+	Resets   []ChannelID // whose data is to be counted
 }
 
 // Person is someone in a channel.
@@ -21,6 +22,9 @@ func (s *Scope) Add(cmd Command) {
 	s.Channels = append(s.Channels, cmd.Channel)
 	if id := cmd.Run(); id != uuid.Nil {
 		s.Runs = append(s.Runs, id)
+	}
+	if _, ok := cmd.Want.(ResetChannel); ok {
+		s.Resets = append(s.Resets, cmd.Channel)
 	}
 	if cmd.NeedsUsual() {
 		s.Usuals = append(s.Usuals, Person{cmd.Channel, cmd.Actor.User})

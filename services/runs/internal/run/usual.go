@@ -9,14 +9,27 @@ type Usual struct {
 	Quantity Quantity
 }
 
-// saveUsual keeps usual for its person. It reports false where nothing changes.
-func (c *Channel) saveUsual(usual Usual, at time.Time) (Event, bool) {
-	if c.Usuals[usual.User] == usual {
-		return Event{}, false
+// newUsual returns ErrInvalid unless drink and quantity are what NewDrink and NewQuantity accept.
+func newUsual(user UserID, typed string, cups uint32) (Usual, error) {
+	drink, err := NewDrink(typed)
+	if err != nil {
+		return Usual{}, err
 	}
+	quantity, err := NewQuantity(cups)
+	return Usual{User: user, Drink: drink, Quantity: quantity}, err
+}
+
+// saveUsual keeps usual for its person.
+func (c *Channel) saveUsual(usual Usual, at time.Time) Event {
 	if c.Usuals == nil {
 		c.Usuals = map[UserID]Usual{}
 	}
 	c.Usuals[usual.User] = usual
-	return Event{What: UsualSaved{Usual: usual}, At: at}, true
+	return Event{What: UsualSaved{Usual: usual}, At: at}
+}
+
+// clearUsual forgets user's usual, also where there is none.
+func (c *Channel) clearUsual(user UserID, at time.Time) Event {
+	delete(c.Usuals, user)
+	return Event{What: UsualCleared{User: user}, At: at}
 }

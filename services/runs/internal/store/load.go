@@ -73,11 +73,7 @@ func (s *Store) Load(ctx context.Context, tx *postgres.Tx, in run.Scope, command
 		return cmp.Or(cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.Channel, b.Channel))
 	})
 	ids = slices.Compact(ids)
-	workspaces, channels := make([]string, len(ids)), make([]string, len(ids))
-	for i, id := range ids {
-		workspaces[i], channels[i] = id.Workspace, id.Channel
-	}
-
+	workspaces, channels := columns(ids)
 	fresh := make(map[uuid.UUID]bool, len(commands))
 	loaded := make(map[run.ChannelID]*run.Channel, len(ids))
 	for claimed := len(commands) == 0; ; claimed = true {
@@ -130,16 +126,44 @@ func (s *Store) LoadOverdue(ctx context.Context, tx *postgres.Tx, now time.Time,
 	return slices.Collect(maps.Values(loaded)), load.send(ctx, tx)
 }
 
-// People who ordered in at least half of the channel's last ten closed runs, the most regular first.
+const overdueResets = `SELECT workspace_id, channel_id FROM runs.reset WHERE due_at <= $1 ORDER BY due_at LIMIT $2`
+
+// LoadOverdueResets locks and returns channels whose reset is to be completed at now, at most limit, leaving out those
+// that someone else works on.
+func (s *Store) LoadOverdueResets(ctx context.Context, tx *postgres.Tx, now time.Time, limit int) ([]*run.Channel, error) {
+	var ids []run.ChannelID
+	var find, lock, load trip
+	find.query("find overdue resets", overdueResets, []any{now, limit}, func(rows pgx.Rows) error {
+		var id run.ChannelID
+		err := rows.Scan(&id.Workspace, &id.Channel)
+		ids = append(ids, id)
+		return err
+	})
+	if err := find.send(ctx, tx); err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	loaded := map[run.ChannelID]*run.Channel{}
+	workspaces, channels := columns(ids)
+	lock.query("lock channels", lockIdleChannels, []any{workspaces, channels}, s.scanChannel(loaded))
+	if err := lock.send(ctx, tx); err != nil || len(loaded) == 0 {
+		return nil, err
+	}
+	loadResets(&load, loaded, ids)
+	return slices.Collect(maps.Values(loaded)), load.send(ctx, tx)
+}
+
+// People who ordered in at least half of the channel's last ten closed runs and did not opt out, the most regular first.
 const loadRegulars = `
 SELECT k.workspace_id, k.channel_id, o.user_id
-FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
-LATERAL (SELECT o.user_id, count(*) AS times, max(r.latest) AS of
+FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id)
+CROSS JOIN LATERAL (SELECT o.user_id, count(*) AS times, max(r.latest) AS of
 	FROM (SELECT id, count(*) OVER () AS latest FROM (SELECT id FROM runs.run r
 		WHERE r.workspace_id = k.workspace_id AND r.channel_id = k.channel_id AND r.status = 'closed'
 		ORDER BY started_at DESC LIMIT 10) r) r
 	JOIN runs.drink_order o ON o.run_id = r.id AND o.drink IS NOT NULL
 	GROUP BY o.user_id HAVING count(*) * 2 >= max(r.latest)) o
+LEFT JOIN runs.personal_settings p ON p.workspace_id = k.workspace_id AND p.user_id = o.user_id
+WHERE p.named_in_last_calls IS NOT FALSE
 ORDER BY o.times DESC, o.user_id`
 
 func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces, channels []string, in run.Scope) {
@@ -166,6 +190,9 @@ func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces,
 		}
 		return err
 	})
+	if len(in.Resets) > 0 {
+		loadResets(t, loaded, in.Resets)
+	}
 	if len(in.Regulars) > 0 {
 		s.loadRegulars(t, loaded, in.Regulars)
 	}
@@ -185,11 +212,17 @@ func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces,
 	})
 }
 
-func (s *Store) loadRegulars(t *trip, loaded map[run.ChannelID]*run.Channel, of []run.ChannelID) {
-	workspaces, channels := make([]string, len(of)), make([]string, len(of))
-	for i, id := range of {
+// columns are the ids' parts.
+func columns(ids []run.ChannelID) (workspaces, channels []string) {
+	workspaces, channels = make([]string, len(ids)), make([]string, len(ids))
+	for i, id := range ids {
 		workspaces[i], channels[i] = id.Workspace, id.Channel
 	}
+	return workspaces, channels
+}
+
+func (s *Store) loadRegulars(t *trip, loaded map[run.ChannelID]*run.Channel, of []run.ChannelID) {
+	workspaces, channels := columns(of)
 	t.query("load regulars", loadRegulars, []any{workspaces, channels}, func(rows pgx.Rows) error {
 		var id run.ChannelID
 		var user run.UserID

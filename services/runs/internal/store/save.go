@@ -1,6 +1,8 @@
 package store
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,10 +43,13 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[
 ON CONFLICT (workspace_id, channel_id, user_id) DO UPDATE SET
 	epoch = excluded.epoch, drink = excluded.drink, quantity = excluded.quantity, saved_at = excluded.saved_at`
 
+const clearUsual = `DELETE FROM runs.usual WHERE workspace_id = $1 AND channel_id = $2 AND user_id = $3`
+
 // Save has what events changed written with tx's COMMIT. They happened in this order, to channels that tx has loaded.
 func (s *Store) Save(tx *postgres.Tx, events []run.Event) {
 	c := changesOf(events)
-	c.writeRuns(tx) // before their orders
+	c.writeChannels(tx) // a reset purges what there was before
+	c.writeRuns(tx)     // before their orders
 	c.writeOrders(tx)
 	c.writeUsuals(tx)
 }
@@ -55,6 +60,8 @@ type changes struct {
 	order  []uuid.UUID // of runs, as they changed first: a channel's run has ended before its next one starts
 	orders map[orderKey]run.Event
 	usuals map[run.Person]run.Event
+	// channels has what happened to channels themselves, in order.
+	channels []run.Event
 }
 
 type changedRun struct {
@@ -72,6 +79,13 @@ func changesOf(events []run.Event) changes {
 	for _, e := range events {
 		switch what := e.What.(type) {
 		case run.CommandRejected:
+		case run.SettingsChanged, run.ResetReported, run.ChannelResetCompleted:
+			c.channels = append(c.channels, e)
+		case run.ChannelReset:
+			c.forget(e.Channel)
+			c.channels = append(c.channels, e)
+		case run.UsualCleared:
+			c.usuals[run.Person{Channel: e.Channel, User: what.User}] = e
 		case run.UsualSaved:
 			c.usuals[run.Person{Channel: e.Channel, User: what.Usual.User}] = e
 		case run.OrderPlaced:
@@ -88,6 +102,14 @@ func changesOf(events []run.Event) changes {
 		}
 	}
 	return c
+}
+
+// forget leaves out what was changed in a channel whose data is purged after it.
+func (c *changes) forget(channel run.ChannelID) {
+	c.order = slices.DeleteFunc(c.order, func(id uuid.UUID) bool { return c.runs[id].after.Channel == channel })
+	maps.DeleteFunc(c.runs, func(_ uuid.UUID, r changedRun) bool { return r.after.Channel == channel })
+	maps.DeleteFunc(c.orders, func(_ orderKey, e run.Event) bool { return e.Channel == channel })
+	maps.DeleteFunc(c.usuals, func(p run.Person, _ run.Event) bool { return p.Channel == channel })
 }
 
 func (c changes) writeRuns(tx *postgres.Tx) {
@@ -131,17 +153,22 @@ func (c changes) writeOrders(tx *postgres.Tx) {
 }
 
 func (c changes) writeUsuals(tx *postgres.Tx) {
-	n := len(c.usuals)
-	if n == 0 {
-		return
-	}
-	workspaces, channels, users, drinks := make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
-	epochs, quantities, saved := make([]int64, 0, n), make([]int16, 0, n), make([]time.Time, 0, n)
+	var workspaces, channels, users, drinks []string
+	var epochs []int64
+	var quantities []int16
+	var saved []time.Time
 	for person, e := range c.usuals {
-		u := e.What.(run.UsualSaved).Usual
+		what, ok := e.What.(run.UsualSaved)
+		if !ok {
+			tx.BeforeCommit(clearUsual, person.Channel.Workspace, person.Channel.Channel, string(person.User))
+			continue
+		}
+		u := what.Usual
 		workspaces, channels = append(workspaces, person.Channel.Workspace), append(channels, person.Channel.Channel)
 		users, drinks, quantities = append(users, string(u.User)), append(drinks, string(u.Drink)), append(quantities, int16(u.Quantity))
 		epochs, saved = append(epochs, int64(e.Epoch)), append(saved, e.At)
 	}
-	tx.BeforeCommit(saveUsuals, workspaces, channels, users, epochs, drinks, quantities, saved)
+	if len(users) > 0 {
+		tx.BeforeCommit(saveUsuals, workspaces, channels, users, epochs, drinks, quantities, saved)
+	}
 }

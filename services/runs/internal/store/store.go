@@ -15,7 +15,7 @@ import (
 const (
 	Schema    = "runs"
 	Role      = "coffeebuddy_runs"
-	Migration = 3
+	Migration = 4
 )
 
 // Store reads and writes channels, runs, orders, usuals and the ids of commands that have taken effect.
