@@ -52,7 +52,7 @@ func newBench(t *testing.T) *bench {
 	tel, spans := testkit.Telemetry(t)
 	b := &bench{T: t, kit: kit, db: db, store: store.New(db), tel: tel, spans: spans, time: due}
 	b.clock = b.newClock(false)
-	b.runs = events.Runs{Store: b.store, Armed: b.clock.Wake}
+	b.runs = events.Runs{Store: b.store, Outbox: b, Now: b.now, Armed: b.clock.Wake}
 	return b
 }
 

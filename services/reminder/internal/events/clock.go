@@ -11,7 +11,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	oteltrace "go.opentelemetry.io/otel/trace"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
@@ -164,15 +163,10 @@ func (c *Clock) judge(ctx context.Context, d reminder.Due, now time.Time) fired 
 
 // decide reads the snapshot, and judges the timer by it.
 func (f *fired) decide(disabled bool, now time.Time) error {
-	snapshot := &runv1.Run{}
-	if err := proto.Unmarshal(f.due.Run.Source.Snapshot, snapshot); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	run, err := toDomain(snapshot)
+	run, snapshot, err := fromKept(f.due.Run)
 	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
+		return err
 	}
-	run.Epoch, run.Source = f.due.Run.Epoch, f.due.Run.Source
 	f.due.Run = run
 	if f.outcome = f.due.Judge(disabled, now); f.outcome == reminder.Send {
 		f.message, err = f.toMessage(snapshot, now)
@@ -186,9 +180,16 @@ func (f *fired) toMessage(snapshot *runv1.Run, now time.Time) (bus.Message, erro
 	event := &reminderv1.ReminderEvent{
 		Id: uuid.Must(uuid.NewV7()).String(), WorkspaceId: run.WorkspaceID, ChannelId: run.ChannelID, Epoch: run.Epoch,
 		CorrelationId: run.Source.CorrelationID, OccurredAt: timestamppb.New(now), DueAt: timestamppb.New(timer.DueAt), Run: snapshot,
-		What: &reminderv1.ReminderEvent_RunnerReminderDue{RunnerReminderDue: &reminderv1.RunnerReminderDue{
+	}
+	switch timer.Kind {
+	case reminder.Deadline:
+		event.What = &reminderv1.ReminderEvent_DeadlineReached{DeadlineReached: &reminderv1.DeadlineReached{}}
+	case reminder.LastCall:
+		event.What = &reminderv1.ReminderEvent_LastCallDue{LastCallDue: &reminderv1.LastCallDue{}}
+	default:
+		event.What = &reminderv1.ReminderEvent_RunnerReminderDue{RunnerReminderDue: &reminderv1.RunnerReminderDue{
 			RunnerId: run.RunnerID, AssignmentNo: uint32(timer.AssignmentNo),
-		}},
+		}}
 	}
 	message, err := bus.Encode(topic.ReminderEvents, topic.Key(run.WorkspaceID, run.ChannelID), event.Id, run.ID.String(), now, event)
 	if err != nil {

@@ -21,11 +21,13 @@ WHERE (c.workspace_id, c.channel_id) IN (
 FOR NO KEY UPDATE SKIP LOCKED`
 
 const loadDue = `
-SELECT t.kind, t.assignment_no, t.due_at, r.run_id, r.epoch, r.snapshot, r.correlation_id, r.trace::text, c.epoch, c.reminders
+SELECT t.kind, t.assignment_no, t.due_at, r.run_id, r.epoch, r.snapshot, r.correlation_id, r.trace::text, c.epoch, c.reminders,
+	c.last_call, p.reminders IS FALSE
 FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id)
 JOIN reminder.channel c USING (workspace_id, channel_id)
 JOIN reminder.run r USING (workspace_id, channel_id)
 JOIN reminder.timer t USING (run_id)
+LEFT JOIN reminder.person p ON p.workspace_id = c.workspace_id AND p.user_id = t.user_id
 WHERE t.fired_at IS NULL AND t.due_at <= $3
 ORDER BY t.due_at, r.run_id`
 
@@ -77,7 +79,8 @@ func (s *Store) ClaimDue(ctx context.Context, tx *postgres.Tx, now time.Time, li
 func scanDue(row pgx.CollectableRow) (reminder.Due, error) {
 	var d reminder.Due
 	err := row.Scan(&d.Timer.Kind, &d.Timer.AssignmentNo, &d.Timer.DueAt, (*[16]byte)(&d.Run.ID), &d.Run.Epoch,
-		&d.Run.Source.Snapshot, &d.Run.Source.CorrelationID, &d.Run.Source.Trace, &d.Channel.Epoch, &d.Channel.Reminders)
+		&d.Run.Source.Snapshot, &d.Run.Source.CorrelationID, &d.Run.Source.Trace, &d.Channel.Epoch, &d.Channel.Reminders,
+		&d.Channel.LastCall, &d.Unwanted)
 	return d, err
 }
 

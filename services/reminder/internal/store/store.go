@@ -15,7 +15,7 @@ import (
 const (
 	Schema    = "reminder"
 	Role      = "coffeebuddy_reminder"
-	Migration = 2
+	Migration = 3
 )
 
 // Store is reminder's part of the database.
@@ -27,12 +27,13 @@ func New(db *postgres.DB) *Store { return &Store{db} }
 // A higher epoch voids what was known of the channel; of the same epoch the newer settings count. The rows are taken in
 // the order of the arrays, which is the same for everybody, and stay locked until the transaction ends.
 const saveChannels = `
-INSERT INTO reminder.channel AS c (workspace_id, channel_id, epoch, settings_version, reminders)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[])
+INSERT INTO reminder.channel AS c (workspace_id, channel_id, epoch, settings_version, reminders, last_call)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[], $6::boolean[])
 ON CONFLICT (workspace_id, channel_id) DO UPDATE SET
 	epoch = greatest(c.epoch, excluded.epoch),
 	settings_version = CASE WHEN excluded.epoch > c.epoch THEN excluded.settings_version ELSE greatest(c.settings_version, excluded.settings_version) END,
-	reminders = CASE WHEN (excluded.epoch, excluded.settings_version) >= (c.epoch, c.settings_version) THEN excluded.reminders ELSE c.reminders END
+	reminders = CASE WHEN (excluded.epoch, excluded.settings_version) >= (c.epoch, c.settings_version) THEN excluded.reminders ELSE c.reminders END,
+	last_call = CASE WHEN (excluded.epoch, excluded.settings_version) >= (c.epoch, c.settings_version) THEN excluded.last_call ELSE c.last_call END
 `
 
 const purgeLowerEpochs = `
@@ -58,14 +59,16 @@ DELETE FROM reminder.timer t USING unnest($1::uuid[], $2::bigint[], $3::bigint[]
 JOIN reminder.run r ON (r.run_id, r.epoch, r.version) = (n.run_id, n.epoch, n.version)
 WHERE t.run_id = n.run_id AND t.fired_at IS NULL`
 
-// A timer that has fired stays so: the same assignment is reminded once, whatever moves.
+// A timer that has fired stays so: the same assignment is reminded once, and there is one last call, whatever moves. But a
+// run that was moved at the moment of its deadline has another.
 const addTimers = `
-INSERT INTO reminder.timer (run_id, kind, assignment_no, due_at)
-SELECT n.run_id, n.kind, n.assignment_no, n.due_at
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::integer[], $6::timestamptz[])
-	AS n(run_id, epoch, version, kind, assignment_no, due_at)
+INSERT INTO reminder.timer AS t (run_id, kind, assignment_no, due_at, user_id)
+SELECT n.run_id, n.kind, n.assignment_no, n.due_at, n.user_id
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::integer[], $6::timestamptz[], $7::text[])
+	AS n(run_id, epoch, version, kind, assignment_no, due_at, user_id)
 JOIN reminder.run r ON (r.run_id, r.epoch, r.version) = (n.run_id, n.epoch, n.version)
-ON CONFLICT DO NOTHING`
+ON CONFLICT (run_id, kind, assignment_no) DO UPDATE SET due_at = excluded.due_at, fired_at = NULL
+WHERE t.kind = 'deadline' AND t.due_at <> excluded.due_at`
 
 // Save applies channels and runs, each sorted by the caller and at most once per channel and run, as far as they are
 // news, and re-arms the timers of these runs. It takes one round trip.
@@ -82,13 +85,13 @@ func (s *Store) Save(ctx context.Context, tx *postgres.Tx, channels []reminder.C
 func saveAllChannels(batch *pgx.Batch, channels []reminder.Channel) {
 	var workspaces, names []string
 	var epochs, versions []int64
-	var reminders []bool
+	var reminders, lastCalls []bool
 	for _, c := range channels {
 		workspaces, names = append(workspaces, c.WorkspaceID), append(names, c.ChannelID)
 		epochs, versions = append(epochs, int64(c.Epoch)), append(versions, int64(c.SettingsVersion))
-		reminders = append(reminders, c.Reminders)
+		reminders, lastCalls = append(reminders, c.Reminders), append(lastCalls, c.LastCall)
 	}
-	batch.Queue(saveChannels, workspaces, names, epochs, versions, reminders)
+	batch.Queue(saveChannels, workspaces, names, epochs, versions, reminders, lastCalls)
 	batch.Queue(purgeLowerEpochs, workspaces, names)
 }
 
@@ -111,17 +114,18 @@ func saveAllRuns(batch *pgx.Batch, runs []reminder.Armed) {
 
 func arm(batch *pgx.Batch, runs []reminder.Armed) {
 	var ids [][16]byte
-	var kinds []string
+	var kinds, users []string
 	var epochs, versions []int64
 	var numbers []int32
 	var dues []time.Time
 	for _, r := range runs {
 		for _, t := range r.Timers {
 			ids, kinds, numbers, dues = append(ids, r.ID), append(kinds, string(t.Kind)), append(numbers, int32(t.AssignmentNo)), append(dues, t.DueAt)
+			users = append(users, t.UserID)
 			epochs, versions = append(epochs, int64(r.Epoch)), append(versions, int64(r.Version))
 		}
 	}
 	if len(ids) > 0 {
-		batch.Queue(addTimers, ids, epochs, versions, kinds, numbers, dues)
+		batch.Queue(addTimers, ids, epochs, versions, kinds, numbers, dues, users)
 	}
 }
