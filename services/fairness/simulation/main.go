@@ -38,6 +38,7 @@ back-to-back: runs of two or more people whose runner had also run the one befor
 			{"weighted lottery by time since served", lottery{}},
 			{"reference rule, window 5", fewest{}},
 			{"reference code, lifetime count", fewest{ever: true}},
+			{"rotation", ledger.Rotation{}},
 			{"fair_share", ledger.FairShare{}},
 		} {
 			rows = append(rows, row{p.name, p.policy, crowd{people: people, cups: oneCup, shares: ledger.Shares}})

@@ -22,6 +22,7 @@ type batch struct {
 	kept     map[uuid.UUID]ledger.Posting
 	latest   map[ledger.ChannelID]*news // applied
 
+	resets  []*reset
 	answers []answer
 	tables  map[ledger.ChannelID]ledger.Table
 }
@@ -35,6 +36,15 @@ type news struct {
 	asked bool
 
 	ctx           context.Context // with the span that an answer continues
+	correlationID string
+}
+
+// reset is a channel whose data of lower epochs is void.
+type reset struct {
+	channel       ledger.ChannelID
+	epoch         uint64
+	entries       uint64 // purged
+	ctx           context.Context
 	correlationID string
 }
 
@@ -59,6 +69,9 @@ func read(ctx context.Context, records []*bus.Record) (*batch, error) {
 		}
 		channel := channelOf(&event)
 		b.channels[channel] = max(b.channels[channel], event.GetEpoch())
+		if event.GetChannelReset() != nil {
+			b.resets = append(b.resets, &reset{channel: channel, epoch: event.GetEpoch(), ctx: record.Context(ctx), correlationID: event.GetCorrelationId()})
+		}
 		if event.GetRun() == nil {
 			continue
 		}

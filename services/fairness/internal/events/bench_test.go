@@ -120,6 +120,13 @@ func (b *brew) asks(no uint32) *bus.Record {
 	return b.tells(&runv1.RunEvent_RunnerRequested{RunnerRequested: &runv1.RunnerRequested{Reason: runv1.RequestReason_REQUEST_REASON_DECLINED}})
 }
 
+// declined is a closed run whose runner can't go.
+func (b *brew) declined(no uint32) *bus.Record {
+	b.Status = runv1.RunStatus_RUN_STATUS_CLOSED
+	b.Assignment = &runv1.Assignment{AssignmentNo: no, State: runv1.AssignmentState_ASSIGNMENT_STATE_CHOOSING}
+	return b.tells(&runv1.RunEvent_RunnerRequested{RunnerRequested: &runv1.RunnerRequested{Reason: runv1.RequestReason_REQUEST_REASON_DECLINED}})
+}
+
 // asksAgain waited in vain.
 func (b *brew) asksAgain() *bus.Record {
 	return b.tells(&runv1.RunEvent_RunnerRequested{RunnerRequested: &runv1.RunnerRequested{Reason: runv1.RequestReason_REQUEST_REASON_NO_ANSWER}})

@@ -89,6 +89,17 @@ func toStandings(cause *news, table ledger.Table) *fairnessv1.FairnessEvent {
 	return event
 }
 
+// toReport tells how many entries a reset has purged.
+func toReport(r *reset) *fairnessv1.FairnessEvent {
+	return &fairnessv1.FairnessEvent{
+		Id:          uuid.Must(uuid.NewV7()).String(),
+		WorkspaceId: r.channel.Workspace, ChannelId: r.channel.Channel, Epoch: r.epoch, CorrelationId: r.correlationID,
+		What: &fairnessv1.FairnessEvent_ChannelPurged{ChannelPurged: &fairnessv1.ChannelPurged{
+			Counts: &runv1.PurgeCounts{LedgerEntries: r.entries},
+		}},
+	}
+}
+
 func envelope(n *news) *fairnessv1.FairnessEvent {
 	return &fairnessv1.FairnessEvent{
 		Id:          uuid.Must(uuid.NewV7()).String(),
@@ -132,6 +143,7 @@ func toTimestamp(t time.Time) *timestamppb.Timestamp {
 
 var policies = map[runv1.FairnessPolicy]ledger.Policy{
 	runv1.FairnessPolicy_FAIRNESS_POLICY_FAIR_SHARE: ledger.FairShare{},
+	runv1.FairnessPolicy_FAIRNESS_POLICY_ROTATION:   ledger.Rotation{},
 }
 
 var rules = map[ledger.Rule]runv1.Rule{
@@ -141,6 +153,7 @@ var rules = map[ledger.Rule]runv1.Rule{
 	ledger.LowestBalance:    runv1.Rule_RULE_LOWEST_BALANCE,
 	ledger.ServedLongestAgo: runv1.Rule_RULE_SERVED_LONGEST_AGO,
 	ledger.Draw:             runv1.Rule_RULE_DRAW,
+	ledger.FewestInWindow:   runv1.Rule_RULE_FEWEST_IN_WINDOW,
 }
 
 // What stands for a rule where there is none, in metrics and logs.

@@ -22,17 +22,24 @@ import (
 
 // publish hands over the answers and, of each channel that has changed, its newest standings.
 func (h *Runs) publish(ctx context.Context, tx *postgres.Tx, b *batch) error {
-	if len(b.answers)+len(b.tables) == 0 {
+	if len(b.answers)+len(b.tables)+len(b.resets) == 0 {
 		return nil
 	}
 	at := h.now()
 	var messages []bus.Message
+	for _, r := range b.resets {
+		message, err := toMessage(r.ctx, r.channel, toReport(r), at)
+		if err != nil {
+			return err
+		}
+		messages = append(messages, message)
+	}
 	for _, a := range b.answers {
 		event, err := a.toEvent()
 		if err != nil {
 			return err
 		}
-		message, err := toMessage(a.to, event, at)
+		message, err := toMessage(a.to.ctx, a.to.Channel, event, at)
 		if err != nil {
 			return err
 		}
@@ -40,7 +47,7 @@ func (h *Runs) publish(ctx context.Context, tx *postgres.Tx, b *batch) error {
 	}
 	for _, channel := range slices.SortedFunc(maps.Keys(b.tables), compareChannels) {
 		cause := b.latest[channel]
-		message, err := toMessage(cause, toStandings(cause, b.tables[channel]), at)
+		message, err := toMessage(cause.ctx, channel, toStandings(cause, b.tables[channel]), at)
 		if err != nil {
 			return err
 		}
@@ -57,15 +64,15 @@ func (h *Runs) publish(ctx context.Context, tx *postgres.Tx, b *batch) error {
 	return nil
 }
 
-func toMessage(cause *news, event *fairnessv1.FairnessEvent, at time.Time) (bus.Message, error) {
+func toMessage(ctx context.Context, channel ledger.ChannelID, event *fairnessv1.FairnessEvent, at time.Time) (bus.Message, error) {
 	event.OccurredAt = timestamppb.New(at)
-	key := topic.Key(cause.Channel.Workspace, cause.Channel.Channel)
+	key := topic.Key(channel.Workspace, channel.Channel)
 	message, err := bus.Encode(topic.FairnessEvents, key, event.GetId(), event.GetRunId(), at, event)
 	if err != nil {
 		return bus.Message{}, err
 	}
-	message.Headers = telemetry.Inject(cause.ctx)
-	message.Headers[bus.CorrelationHeader] = cause.correlationID
+	message.Headers = telemetry.Inject(ctx)
+	message.Headers[bus.CorrelationHeader] = event.CorrelationId
 	return message, nil
 }
 

@@ -20,6 +20,8 @@ import (
 
 // Store keeps the ledgers.
 type Store interface {
+	// Count counts the entries of a channel that are of lower epochs: what a reset purges.
+	Count(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, epoch uint64) (uint64, error)
 	// Load locks channels until tx ends and returns their epochs. A higher epoch than before voids all that was kept of
 	// the channel. Of the runs it returns what is kept.
 	Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (map[ledger.ChannelID]uint64, map[uuid.UUID]ledger.Posting, error)
@@ -62,12 +64,19 @@ func NewRuns(store Store, outbox Outbox, tel *telemetry.Telemetry, now func() ti
 
 // unneeded are events that never change who drank or who ran. Kinds that are not known yet are taken: their snapshot may.
 var unneeded = map[string]bool{
-	bus.TypeOf(&runv1.RunStarted{}):      true,
-	bus.TypeOf(&runv1.OrderPlaced{}):     true,
-	bus.TypeOf(&runv1.OrderWithdrawn{}):  true,
-	bus.TypeOf(&runv1.UsualSaved{}):      true,
-	bus.TypeOf(&runv1.UsualCleared{}):    true,
-	bus.TypeOf(&runv1.CommandRejected{}): true,
+	bus.TypeOf(&runv1.RunStarted{}):          true,
+	bus.TypeOf(&runv1.OrderPlaced{}):         true,
+	bus.TypeOf(&runv1.OrderWithdrawn{}):      true,
+	bus.TypeOf(&runv1.RunMoved{}):            true,
+	bus.TypeOf(&runv1.Volunteered{}):         true,
+	bus.TypeOf(&runv1.StoppedVolunteering{}): true,
+	bus.TypeOf(&runv1.LastCall{}):            true,
+	bus.TypeOf(&runv1.RunnerAccepted{}):      true,
+	bus.TypeOf(&runv1.TakeOverOffered{}):     true,
+	bus.TypeOf(&runv1.CoffeeArrived{}):       true,
+	bus.TypeOf(&runv1.UsualSaved{}):          true,
+	bus.TypeOf(&runv1.UsualCleared{}):        true,
+	bus.TypeOf(&runv1.CommandRejected{}):     true,
 }
 
 // Wants says whether an event of this type can matter.
@@ -78,6 +87,11 @@ func (h *Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Recor
 	b, err := read(ctx, records)
 	if err != nil || len(b.channels) == 0 {
 		return err
+	}
+	for _, r := range b.resets {
+		if r.entries, err = h.store.Count(ctx, tx, r.channel, r.epoch); err != nil {
+			return fmt.Errorf("count entries: %w", err)
+		}
 	}
 	if b.channels, b.kept, err = h.store.Load(ctx, tx, b.channels, b.runs()); err != nil {
 		return fmt.Errorf("load postings: %w", err)

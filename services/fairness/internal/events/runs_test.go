@@ -41,7 +41,7 @@ func TestAClosedRunGetsItsRunner(t *testing.T) {
 
 	run := newBrew("ana", "ben", "cem")
 	run.settings.FairnessWindow = 7
-	run.settings.Policy = runv1.FairnessPolicy_FAIRNESS_POLICY_ROTATION // not known in this release
+	run.settings.Policy = 99 // of a newer release
 	said = b.handle(run.asks(1))
 	require.Len(t, said, 2)
 
@@ -217,14 +217,17 @@ func TestEpochs(t *testing.T) {
 	reset := record(&runv1.RunEvent{
 		WorkspaceId: "T1", ChannelId: "C1", Epoch: 2, What: &runv1.RunEvent_ChannelReset{ChannelReset: &runv1.ChannelReset{}},
 	})
-	require.Empty(t, b.handle(reset))
+	said := b.handle(reset)
+	require.Len(t, said, 1)
+	require.EqualValues(t, 2, said[0].Epoch)
+	require.EqualValues(t, 1, said[0].GetChannelPurged().Counts.LedgerEntries)
 	require.Empty(t, b.balances(), "purged")
 	require.Empty(t, b.handle(old.assigned("ana"), old.asksAgain()), "of data that was purged")
 	require.Empty(t, b.balances())
 
 	later := newBrew("cem", "dee")
 	later.epoch = 3 // seeing it is itself the trigger
-	said := b.handle(again(old.asks(2), later.asks(1))...)
+	said = b.handle(again(old.asks(2), later.asks(1))...)
 	require.Len(t, said, 2)
 	for _, event := range said {
 		require.EqualValues(t, 3, event.Epoch)

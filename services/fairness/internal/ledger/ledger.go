@@ -102,6 +102,14 @@ func (l Ledger) previous() UserID {
 }
 
 // rested reports whether user ran none of the latest window runs.
-func (l Ledger) rested(user UserID, window int) bool {
-	return !slices.Contains(l.Runners[max(len(l.Runners)-window, 0):], user)
+func (l Ledger) rested(user UserID, window int) bool { return l.turns(user, window) == 0 }
+
+// turns counts the runs that user ran of the latest window runs.
+func (l Ledger) turns(user UserID, window int) (n int) {
+	for _, runner := range l.Runners[max(len(l.Runners)-window, 0):] {
+		if runner == user {
+			n++
+		}
+	}
+	return n
 }

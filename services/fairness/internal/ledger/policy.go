@@ -1,6 +1,9 @@
 package ledger
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"slices"
@@ -79,7 +82,65 @@ const (
 	ServedLongestAgo
 	// Draw is level with the next in everything, and was drawn.
 	Draw
+	// FewestInWindow ran fewer of the latest runs.
+	FewestInWindow
 )
+
+// choose ranks the candidates, the one to choose first: by compare; then who served longest ago; then by lot.
+// rule says what sets the first of two apart.
+func (r Request) choose(compare func(a, b Candidate) int, rule func(first, second Candidate) Rule) (Choice, error) {
+	ranking := r.rank(compare)
+	if len(ranking) == 0 {
+		return Choice{}, ErrNobody
+	}
+	runner := ranking[0]
+	choice := Choice{Runner: runner.User, Explanation: Explanation{Standing: runner.Standing, Window: r.Window, Ranking: ranking}}
+	switch {
+	case len(ranking) > 1:
+		choice.Rule = rule(runner, ranking[1])
+	case slices.Contains(r.Volunteers, runner.User):
+		choice.Rule = OnlyVolunteer
+	default:
+		choice.Rule = OnlyCandidate
+	}
+	if !runner.Standing.LastServedAt.IsZero() {
+		runs, ok := r.Ledger.RunsSince(runner.User)
+		if choice.RunsSinceServed = min(runs, MaxWindow); !ok {
+			choice.RunsSinceServed = MaxWindow
+		}
+	}
+	others := ranking[1:]
+	if len(others) == 0 { // without the only volunteer, or with the previous runner after all
+		others = r.without(runner.User).rank(compare)
+	}
+	if len(others) > 0 {
+		choice.RunnerUp = others[0].User
+	}
+	return choice, nil
+}
+
+func (r Request) rank(compare func(a, b Candidate) int) []Candidate {
+	candidates := r.candidates()
+	slices.SortFunc(candidates, func(a, b Candidate) int {
+		return cmp.Or(compare(a, b), a.Standing.LastServedAt.Compare(b.Standing.LastServedAt),
+			bytes.Compare(r.lot(a.User), r.lot(b.User)), cmp.Compare(a.User, b.User))
+	})
+	return candidates
+}
+
+// lot is the lot that user draws in this run: another one in each run, so that no name is always hit.
+func (r Request) lot(user UserID) []byte {
+	sum := sha256.Sum256(append(r.RunID[:], user...))
+	return sum[:]
+}
+
+// tieRule is what sets apart two who are level in what their policy compares.
+func (Request) tieRule(first, second Candidate) Rule {
+	if !first.Standing.LastServedAt.Equal(second.Standing.LastServedAt) {
+		return ServedLongestAgo
+	}
+	return Draw
+}
 
 // candidates returns, in no particular order, the volunteers, if there are any; else those who ordered,
 // without the channel's previous runner unless nobody else is left. People who declined are never among them.

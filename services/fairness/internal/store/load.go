@@ -59,6 +59,14 @@ LATERAL (SELECT * FROM fairness.entry e
 	ORDER BY e.at DESC, e.run_id DESC LIMIT $3) t
 ORDER BY t.at, t.run_id`
 
+const countEntries = `SELECT count(*) FROM fairness.entry WHERE workspace_id = $1 AND channel_id = $2 AND epoch < $3 AND runner_id IS NOT NULL`
+
+// Count counts the entries of a channel that are of lower epochs: what a reset purges.
+func (Store) Count(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, epoch uint64) (n uint64, err error) {
+	err = tx.Pgx().QueryRow(ctx, countEntries, channel.Workspace, channel.Channel, epoch).Scan(&n)
+	return n, err
+}
+
 // Load locks channels until tx ends, in an order that is the same for everybody, and returns them with their epochs.
 // Channels that were never heard of are made. A higher epoch than before voids all that was kept of the channel.
 // Of the runs it returns what is kept.
