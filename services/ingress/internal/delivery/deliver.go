@@ -54,7 +54,14 @@ func (s *Sender) deliver(ctx context.Context, c *Claim) (r Result) {
 		}
 		return c.posted("", "", c.Run.GetVersion(), false)
 	}
-	ts, err := s.slack.Post(ctx, channel, m, mark)
+	thread := ""
+	if c.Kind == Arrival {
+		var err error
+		if thread, err = s.queue.CardTS(ctx, c.WorkspaceID, c.RunID); err != nil {
+			return s.again(ctx, c, err, false)
+		}
+	}
+	ts, err := s.slack.Post(ctx, channel, thread, m, mark)
 	if err != nil {
 		return s.failed(ctx, c, err, slack.ClassOf(err) == slack.Ambiguous)
 	}
@@ -110,7 +117,7 @@ func (s *Sender) tellDirectly(ctx context.Context, c *Claim, m message.Message) 
 	if err != nil {
 		return err
 	}
-	_, err = s.slack.Post(ctx, channel, m, slack.Mark{Delivery: c.ID})
+	_, err = s.slack.Post(ctx, channel, "", m, slack.Mark{Delivery: c.ID})
 	return err
 }
 

@@ -23,6 +23,14 @@ const (
 	List Kind = "list"
 	// Reminder tells the runner by direct message that it is time to go.
 	Reminder Kind = "reminder"
+	// LastCall tells the channel that ordering ends soon.
+	LastCall Kind = "last_call"
+	// Arrival tells those who ordered, in the card's thread, that the coffee is here.
+	Arrival Kind = "arrival"
+	// Offer tells the runner by direct message that someone would go instead.
+	Offer Kind = "offer"
+	// Relief tells whoever was the runner by direct message that someone else goes.
+	Relief Kind = "relief"
 	// Notice tells the initiator by direct message that the run's card cannot be shown.
 	Notice Kind = "notice"
 	// Answer tells the author of a command alone what came of it.

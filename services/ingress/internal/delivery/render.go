@@ -25,15 +25,37 @@ func (s *Sender) render(ctx context.Context, c *Claim, now time.Time) []message.
 		return message.RunnerList(run, settings, names)
 	case Reminder:
 		return message.Reminder(run, names, now)
+	case LastCall:
+		return []message.Message{message.LastCall(run, c.Event.GetLastCall().GetMissingIds(), names)}
+	case Arrival:
+		return message.Arrival(run, names)
+	case Offer:
+		return []message.Message{message.Offer(run, names)}
+	case Relief:
+		return []message.Message{message.Relief(run, names)}
 	case Notice:
 		return []message.Message{message.Abandoned(c.ChannelID, c.cause(), c.Ref)}
 	case Answer:
-		if placed := c.Event.GetOrderPlaced(); placed != nil {
-			return []message.Message{message.UsualOrdered(c.Event.GetRun(), placed.GetUserId())}
-		}
-		return []message.Message{message.Rejection(c.Event, names)}
+		return []message.Message{reply(c.Event, names)}
 	}
 	return nil
+}
+
+// reply is what the author of a command is told about what came of it.
+func reply(event *runv1.RunEvent, names message.Names) message.Message {
+	run := event.GetRun()
+	switch what := event.GetWhat().(type) {
+	case *runv1.RunEvent_OrderPlaced:
+		return message.UsualOrdered(run, what.OrderPlaced.GetUserId())
+	case *runv1.RunEvent_Volunteered:
+		return message.Volunteering(run)
+	case *runv1.RunEvent_StoppedVolunteering:
+		return message.NotVolunteering(run)
+	case *runv1.RunEvent_TakeOverOffered:
+		return message.Offered(run, names)
+	default:
+		return message.Rejection(event, names)
+	}
 }
 
 // mentioned lists who a message may have to name, the most likely first.
@@ -50,5 +72,6 @@ func mentioned(run *runv1.Run, event *runv1.RunEvent) []string {
 		}
 		ids = append(ids, r.GetVolunteerIds()...)
 	}
+	ids = append(ids, event.GetLastCall().GetMissingIds()...)
 	return ids
 }

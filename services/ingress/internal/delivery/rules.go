@@ -33,23 +33,55 @@ func Of(event *runv1.RunEvent, cause Cause) []Delivery {
 	if run != nil && event.GetCommandRejected() == nil {
 		all = append(all, card(base, event))
 	}
+	a := run.GetAssignment()
+	until := run.GetPickupAt().AsTime().Add(summaryLife)
 	switch what := event.GetWhat().(type) {
 	case *runv1.RunEvent_RunnerAssigned:
-		a := run.GetAssignment()
-		all = append(all, summary(base, run),
-			direct(base, List, a.GetRunnerId(), a.GetAssignmentNo(), run.GetPickupAt().AsTime().Add(summaryLife)))
+		all = append(all, summary(base, run), direct(base, List, a.GetRunnerId(), a.GetAssignmentNo(), until))
+		if previous := a.GetPreviousRunnerId(); previous != "" {
+			all = append(all, direct(base, Relief, previous, a.GetAssignmentNo(), until))
+		}
 	case *runv1.RunEvent_RunnerWanted:
 		all = append(all, summary(base, run))
+	case *runv1.RunEvent_TakeOverOffered:
+		offer := direct(base, Offer, a.GetRunnerId(), a.GetAssignmentNo(), until)
+		offer.Key += "/" + what.TakeOverOffered.GetUserId()
+		all = append(all, offer, answer(base, event, what.TakeOverOffered.GetUserId()))
+	case *runv1.RunEvent_CoffeeArrived:
+		all = append(all, arrival(base, run))
+	case *runv1.RunEvent_LastCall:
+		all = append(all, lastCall(base, event))
 	case *runv1.RunEvent_OrderPlaced:
 		if what.OrderPlaced.GetUsual() {
 			all = append(all, answer(base, event, what.OrderPlaced.GetUserId()))
 		}
+	case *runv1.RunEvent_Volunteered:
+		all = append(all, answer(base, event, what.Volunteered.GetUserId()))
+	case *runv1.RunEvent_StoppedVolunteering:
+		all = append(all, answer(base, event, what.StoppedVolunteering.GetUserId()))
 	case *runv1.RunEvent_CommandRejected:
 		if event.GetActorId() != "" {
 			all = append(all, answer(base, event, event.GetActorId()))
 		}
 	}
 	return all
+}
+
+func arrival(d Delivery, run *runv1.Run) Delivery {
+	d.Kind, d.Key, d.Conversation = Arrival, "arrival/"+run.GetId(), run.GetChannelId()
+	d.AssignmentNo = run.GetAssignment().GetAssignmentNo()
+	d.ObsoleteAt = run.GetPickupAt().AsTime().Add(cardLife)
+	return d
+}
+
+func lastCall(d Delivery, event *runv1.RunEvent) Delivery {
+	run := event.GetRun()
+	d.Kind, d.Key, d.Conversation, d.Event = LastCall, "last_call/"+run.GetId(), run.GetChannelId(), event
+	d.ObsoleteAt = run.GetPickupAt().AsTime()
+	if closes := run.GetClosesAt(); closes != nil {
+		d.ObsoleteAt = closes.AsTime()
+	}
+	return d
 }
 
 // OfReminder is the direct message that a runner's moment asks for.
@@ -130,10 +162,19 @@ func (c *Claim) obsolete(now time.Time) string {
 			return "run_ended"
 		}
 		return ""
+	case c.Kind == LastCall:
+		if run.GetStatus() != runv1.RunStatus_RUN_STATUS_OPEN {
+			return "run_not_open"
+		}
+		return ""
 	case run.GetStatus() != runv1.RunStatus_RUN_STATUS_CLOSED:
 		return "run_not_closed"
 	case run.GetAssignment().GetAssignmentNo() != c.AssignmentNo:
 		return "assignment_changed"
+	case c.Kind == Relief:
+		return ""
+	case c.Kind == Offer && !strings.HasSuffix(c.Key, "/"+run.GetAssignment().GetOfferedById()):
+		return "offer_changed"
 	case c.UserID != "" && run.GetAssignment().GetRunnerId() != c.UserID:
 		return "runner_changed"
 	case c.Kind == Reminder && run.GetAssignment().GetState() == runv1.AssignmentState_ASSIGNMENT_STATE_DONE:

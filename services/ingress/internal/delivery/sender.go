@@ -47,6 +47,8 @@ type Queue interface {
 	Finish(ctx context.Context, results []Result) (more bool, err error)
 	// Record adds a delivery, unless its key is known.
 	Record(ctx context.Context, deliveries ...Delivery) error
+	// CardTS is Slack's id of a run's card; empty: it was not posted.
+	CardTS(ctx context.Context, workspaceID, runID string) (string, error)
 	// Backlog says what waits, and for how long.
 	Backlog(ctx context.Context) (Backlog, error)
 	// Purge forgets up to limit finished deliveries that were recorded before a moment.

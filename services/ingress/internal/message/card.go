@@ -22,6 +22,12 @@ func Card(run *runv1.Run, names Names, ref string) Message {
 	} else if open {
 		m.Blocks = append(m.Blocks, mrkdwn("No orders yet. What do you drink?"))
 	}
+	if volunteers := run.GetVolunteerIds(); open && len(volunteers) > 0 {
+		m.Blocks = append(m.Blocks, plain("🙋 "+people(volunteers, names)+" would go."))
+	}
+	if closes := run.GetClosesAt(); open && closes != nil {
+		m.Blocks = append(m.Blocks, smallPrint("Ordering closes at %s", clock(closes)))
+	}
 	if open {
 		m.Blocks = append(m.Blocks, cardButtons(run))
 	} else {
@@ -39,10 +45,12 @@ func cardButtons(run *runv1.Run) *slack.ActionBlock {
 			plainText("Ordering ends and a runner is chosen."), plainText("Close run"), plainText("Not yet")))
 	more := slack.NewOverflowBlockElement(ActionMore,
 		slack.NewOptionBlockObject(ActionWithdraw+":"+run.GetId(), plainText("Withdraw my order"), nil),
-		slack.NewOptionBlockObject(ActionCancel+":"+run.GetId(), plainText("Cancel run"), nil))
+		slack.NewOptionBlockObject(ActionLater+":"+LaterValue{run.GetId(), run.GetPickupAt().AsTime()}.String(), plainText("5 minutes later"), nil),
+		slack.NewOptionBlockObject(ActionAskCancel+":"+run.GetId(), plainText("Cancel run"), nil))
 	return slack.NewActionBlock("run",
 		button(ActionOrder, run.GetId(), "Order").WithStyle(slack.StylePrimary),
 		button(ActionUsual, run.GetId(), "My usual"),
+		button(ActionVolunteer, run.GetId(), "I'll go"),
 		closing, more)
 }
 
@@ -70,10 +78,7 @@ func outcome(run *runv1.Run, names Names) slack.Block {
 	case runv1.RunStatus_RUN_STATUS_CLOSING:
 		return mrkdwn("Ordering is closed. Choosing a runner …")
 	case runv1.RunStatus_RUN_STATUS_CLOSED:
-		if runner := run.GetAssignment().GetRunnerId(); runner != "" {
-			return plain(fmt.Sprintf("🏃 %s runs. Ordering is closed.", names.of(runner)))
-		}
-		return mrkdwn("Ordering is closed. A runner is wanted: who goes?")
+		return assigned(run.GetAssignment(), names)
 	case runv1.RunStatus_RUN_STATUS_CANCELLED:
 		return mrkdwn("%s `/coffee` starts a new one.", cancelled(run.GetEndReason()))
 	default:
@@ -81,10 +86,29 @@ func outcome(run *runv1.Run, names Names) slack.Block {
 	}
 }
 
+// assigned is where the question who runs stands.
+func assigned(a *runv1.Assignment, names Names) slack.Block {
+	runner := names.of(a.GetRunnerId())
+	switch a.GetState() {
+	case runv1.AssignmentState_ASSIGNMENT_STATE_CHOOSING:
+		return mrkdwn("Ordering is closed. Choosing a runner …")
+	case runv1.AssignmentState_ASSIGNMENT_STATE_ACCEPTED:
+		return plain(fmt.Sprintf("🏃 %s is on the way. Ordering is closed.", runner))
+	case runv1.AssignmentState_ASSIGNMENT_STATE_DONE:
+		return plain(fmt.Sprintf("☕ The coffee is here. Thank you, %s!", runner))
+	case runv1.AssignmentState_ASSIGNMENT_STATE_WANTED:
+		return mrkdwn("Ordering is closed. A runner is wanted: who goes?")
+	default:
+		return plain(fmt.Sprintf("🏃 %s runs. Ordering is closed.", runner))
+	}
+}
+
 func cancelled(reason runv1.EndReason) string {
 	switch reason {
 	case runv1.EndReason_END_REASON_NO_ORDERS:
 		return "Cancelled: nobody ordered this time."
+	case runv1.EndReason_END_REASON_FORGOTTEN:
+		return "Cancelled: nobody closed it, and the next one was started."
 	case runv1.EndReason_END_REASON_CHANNEL_DISABLED:
 		return "Cancelled: CoffeeBuddy was turned off in this channel. Once it is on again,"
 	case runv1.EndReason_END_REASON_CHANNEL_RESET:

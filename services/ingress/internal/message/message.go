@@ -41,8 +41,22 @@ const (
 	ActionWithdraw = "withdraw"
 	ActionClose    = "close"
 	ActionCancel   = "cancel"
-	ActionMore     = "more"  // the overflow menu; the chosen option's value is "verb:run id"
-	ActionStart    = "start" // the value is a StartValue
+	ActionMore     = "more" // the overflow menu; the chosen option's value is "verb:value"
+
+	ActionAskCancel = "ask_cancel" // asks before it cancels
+	ActionLater     = "later"      // the value is a LaterValue
+	ActionVolunteer = "volunteer"
+	ActionStop      = "stop_volunteering"
+	ActionWhy       = "why"
+
+	// Of an assignment: the value is an AssignmentValue.
+	ActionAccept   = "accept"
+	ActionDecline  = "decline"
+	ActionArrived  = "arrived"
+	ActionTakeOver = "take_over"
+	ActionRelieve  = "relieve"
+
+	ActionStart = "start" // the value is a StartValue
 )
 
 // only is a message of our own words, in mrkdwn.
@@ -96,6 +110,11 @@ func plainText(text string) *slack.TextBlockObject {
 // small is a line in grey, for places, reasons and refs.
 func small(format string, args ...any) *slack.ContextBlock {
 	return slack.NewContextBlock("", plainText(fmt.Sprintf(format, args...)))
+}
+
+// smallPrint is a line in grey of our own words, in mrkdwn.
+func smallPrint(format string, args ...any) *slack.ContextBlock {
+	return slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, fmt.Sprintf(format, args...), false, true))
 }
 
 func button(action, value, label string) *slack.ButtonBlockElement {

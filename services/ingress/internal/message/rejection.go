@@ -45,15 +45,20 @@ func Refusal(rejected *runv1.CommandRejected, run *runv1.Run, names Names) Messa
 	case runv1.RejectReason_REJECT_REASON_CHANNEL_DISABLED:
 		return only("CoffeeBuddy is turned off in this channel. A channel admin can turn it on.")
 	case runv1.RejectReason_REJECT_REASON_STALE:
-		return only("Someone was faster. Please look at the card and try again.")
+		return stale(rejected.GetCommand(), run, names)
+	case runv1.RejectReason_REJECT_REASON_NOT_RUNNER:
+		return say("You're not the runner of this run any more: %s goes.", names.of(run.GetAssignment().GetRunnerId()))
 	case runv1.RejectReason_REJECT_REASON_UNKNOWN_RUN:
-		return only("I don't know this run any more. `/coffee` starts a new one.")
+		return UnknownRun()
 	case runv1.RejectReason_REJECT_REASON_INVALID:
 		return invalid(rejected.GetCommand(), run)
 	default:
 		return Broken(rejected.GetRef())
 	}
 }
+
+// UnknownRun answers a click on a run that was purged, or never was.
+func UnknownRun() Message { return only("I don't know this run any more. `/coffee` starts a new one.") }
 
 func alreadyOpen(run *runv1.Run, names Names) Message {
 	if run == nil {
@@ -82,14 +87,41 @@ func alreadyClosed(run *runv1.Run, names Names) Message {
 }
 
 func notAllowed(command, starter string) Message {
-	verb := "close"
-	if command == "cancel_run" {
-		verb = "cancel"
-	}
 	if starter == someone {
 		starter = "the person who started it"
 	}
+	verb := "close"
+	switch command {
+	case "cancel_run":
+		verb = "cancel"
+	case "move_run":
+		return say("Only %s, a channel admin or someone who ordered can move this run. Order first, then you can.", starter)
+	case "change_settings", "reset_channel":
+		return only("Only a channel admin or a workspace admin can change this channel's settings.")
+	}
 	return say("Only %s or a channel admin can %s this run.", starter, verb)
+}
+
+// stale says how things are, to someone who saw them as they were.
+func stale(command string, run *runv1.Run, names Names) Message {
+	a := run.GetAssignment()
+	runner := names.of(a.GetRunnerId())
+	switch {
+	case command == "move_run":
+		return only("Someone was faster: pickup is at *%s* now.", pickup(run))
+	case command == "change_settings":
+		return only("Someone else changed the settings meanwhile. Please open `/coffee admin` again: it shows them as they are now.")
+	case a.GetState() == runv1.AssignmentState_ASSIGNMENT_STATE_CHOOSING:
+		return only("A runner is being chosen at this moment. Please wait for the result.")
+	case a.GetState() == runv1.AssignmentState_ASSIGNMENT_STATE_DONE:
+		return only("This coffee has been brought already.")
+	case a.GetState() == runv1.AssignmentState_ASSIGNMENT_STATE_WANTED:
+		return only("A runner is wanted now.").with(button(ActionTakeOver, assignmentOf(run).String(), "I'll go"))
+	case a.GetRunnerId() != "":
+		return say("Things have changed meanwhile: %s goes.", runner)
+	default:
+		return only("Someone was faster. Please look at the card and try again.")
+	}
 }
 
 func invalid(command string, run *runv1.Run) Message {

@@ -21,12 +21,20 @@ func UsualOrdered(run *runv1.Run, userID string) Message {
 
 // unconfirmed is what could not be confirmed, by action, and how to find out.
 var unconfirmed = map[string]string{
-	ActionOrder:    "your order: look at the card in a minute, and order again if it isn't there",
-	ActionUsual:    "your order: look at the card in a minute, and order again if it isn't there",
-	ActionWithdraw: "that your order is withdrawn: look at the card in a minute, and withdraw it again if it is still there",
-	ActionClose:    "that the run is closed: look at the card in a minute, and close it again if it is still open",
-	ActionCancel:   "that the run is cancelled: look at the card in a minute, and cancel it again if it is still open",
-	ActionStart:    "your run: look at the channel in a minute, and start it again if it isn't there",
+	ActionOrder:     "your order: look at the card in a minute, and order again if it isn't there",
+	ActionUsual:     "your order: look at the card in a minute, and order again if it isn't there",
+	ActionWithdraw:  "that your order is withdrawn: look at the card in a minute, and withdraw it again if it is still there",
+	ActionClose:     "that the run is closed: look at the card in a minute, and close it again if it is still open",
+	ActionCancel:    "that the run is cancelled: look at the card in a minute, and cancel it again if it is still open",
+	ActionLater:     "that pickup is later: look at the card in a minute, and try again if it isn't",
+	ActionVolunteer: "that you'd go: look at the card in a minute, and press “I'll go” again if your name isn't there",
+	ActionStop:      "that you took it back: look at the card in a minute, and try again if your name is still there",
+	ActionAccept:    "that you're on your way: please press it again in a minute",
+	ActionDecline:   "that you can't go: please press it again in a minute, or tell the channel",
+	ActionArrived:   "that the coffee is here: please press it again in a minute, or tell the channel",
+	ActionTakeOver:  "your offer: please press it again in a minute",
+	ActionRelieve:   "the change: please press it again in a minute",
+	ActionStart:     "your run: look at the channel in a minute, and start it again if it isn't there",
 }
 
 // CouldNotConfirm is the honest answer when what was asked by action may or may not have arrived.

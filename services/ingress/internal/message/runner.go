@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/slack-go/slack"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
@@ -12,7 +13,10 @@ import (
 // Summary tells the channel who runs, for what, and why.
 func Summary(run *runv1.Run, names Names) Message {
 	runner, pickup := run.GetAssignment().GetRunnerId(), pickup(run)
-	m := only("🏃 *A runner is wanted* — pickup *%s*. I couldn't choose one: who goes? Please settle it here.", pickup)
+	if run.GetAssignment().GetAssignmentNo() > 1 {
+		return handover(run, names)
+	}
+	m := only("🏃 *A runner is wanted* — pickup *%s*. I couldn't choose one: who goes?", pickup)
 	if runner != "" {
 		m = only("🏃 *%s is today's runner* — pickup *%s*", mention(runner), pickup)
 		m.Text = fmt.Sprintf("%s is today's runner, pickup %s, %s", mention(runner), pickup, cups(run.GetOrders()))
@@ -24,7 +28,36 @@ func Summary(run *runv1.Run, names Names) Message {
 	if why := Why(run.GetAssignment(), names); why != "" {
 		m.Blocks = append(m.Blocks, small("%s", why))
 	}
-	return m
+	return m.with(summaryButtons(run, names)...)
+}
+
+// handover tells the channel who runs instead of whom, without blame.
+func handover(run *runv1.Run, names Names) Message {
+	a := run.GetAssignment()
+	runner, pickup := a.GetRunnerId(), pickup(run)
+	if runner == "" {
+		return only("🏃 *A runner is wanted* — pickup *%s*. Nobody is left whom I could ask: who goes?", pickup).
+			with(summaryButtons(run, names)...)
+	}
+	m := only("🏃 *%s goes* — pickup *%s*", mention(runner), pickup)
+	if previous := a.GetPreviousRunnerId(); previous != "" {
+		m.Blocks = append(m.Blocks, small("Instead of %s. %s", names.of(previous), Why(a, names)))
+		m.Text += ", instead of " + escape(names.of(previous))
+	}
+	return m.with(summaryButtons(run, names)...)
+}
+
+func summaryButtons(run *runv1.Run, names Names) []slack.BlockElement {
+	a := run.GetAssignment()
+	if a.GetRunnerId() == "" {
+		return []slack.BlockElement{button(ActionTakeOver, assignmentOf(run).String(), "I'll go").WithStyle(slack.StylePrimary)}
+	}
+	buttons := []slack.BlockElement{button(ActionTakeOver, assignmentOf(run).String(), "I'll go instead")}
+	if a.GetExplanation() != nil {
+		why := button(ActionWhy, run.GetId(), "Why "+cut(names.of(a.GetRunnerId()), 30)+"?")
+		buttons = append([]slack.BlockElement{why}, buttons...)
+	}
+	return buttons
 }
 
 // RunnerList tells the runner, by direct message, what to fetch; in full, in as many messages as that takes.
@@ -39,14 +72,29 @@ func RunnerList(run *runv1.Run, settings *runv1.ChannelSettings, names Names) []
 		last := &all[len(all)-1]
 		last.Blocks = append(last.Blocks, mrkdwn("I'll remind you at %s.", clock(timestamppb.New(due))))
 	}
+	last := &all[len(all)-1]
+	*last = last.with(runnerButtons(assignmentOf(run), false)...)
 	return all
+}
+
+// runnerButtons are what a runner can say.
+func runnerButtons(v AssignmentValue, onTheWay bool) []slack.BlockElement {
+	decline := button(ActionDecline, v.String(), "Can't go")
+	if onTheWay {
+		return []slack.BlockElement{button(ActionArrived, v.String(), "It's here").WithStyle(slack.StylePrimary), decline}
+	}
+	return []slack.BlockElement{button(ActionAccept, v.String(), "On my way").WithStyle(slack.StylePrimary), decline}
 }
 
 // Reminder tells the runner, at now, that it is time to go.
 func Reminder(run *runv1.Run, names Names, now time.Time) []Message {
 	pickup := run.GetPickupAt()
-	return fullList(only("⏰ *Pickup at %s*, %s: %s for %s",
+	all := fullList(only("⏰ *Pickup at %s*, %s: %s for %s",
 		clock(pickup), fromNow(pickup.AsTime().Sub(now)), cups(run.GetOrders()), channel(run.GetChannelId())), run, names)
+	last := &all[len(all)-1]
+	onTheWay := run.GetAssignment().GetState() == runv1.AssignmentState_ASSIGNMENT_STATE_ACCEPTED
+	*last = last.with(runnerButtons(assignmentOf(run), onTheWay)...)
+	return all
 }
 
 // reminderAt is when the runner is reminded: pickup − offset. Zero: never, reminders are off.

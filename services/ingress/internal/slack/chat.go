@@ -42,10 +42,15 @@ func content(m message.Message) slackgo.MsgOption {
 		slackgo.MsgOptionDisableLinkUnfurl(), slackgo.MsgOptionDisableMediaUnfurl())
 }
 
-// Post posts a message in a channel or direct message conversation and returns its ts.
-func (c *Client) Post(ctx context.Context, channelID string, m message.Message, mark Mark) (ts string, err error) {
+// Post posts a message in a channel or direct message conversation, or in the thread below one of its messages, and
+// returns its ts.
+func (c *Client) Post(ctx context.Context, channelID, threadTS string, m message.Message, mark Mark) (ts string, err error) {
+	options := []slackgo.MsgOption{content(m), slackgo.MsgOptionMetadata(mark.metadata())}
+	if threadTS != "" {
+		options = append(options, slackgo.MsgOptionTS(threadTS))
+	}
 	err = c.call(ctx, PostMessage, func(ctx context.Context) error {
-		_, ts, err = c.api.PostMessageContext(ctx, channelID, content(m), slackgo.MsgOptionMetadata(mark.metadata()))
+		_, ts, err = c.api.PostMessageContext(ctx, channelID, options...)
 		if err == nil && ts == "" {
 			return errNoTimestamp
 		}

@@ -68,7 +68,7 @@ func TestErrorsSayWhatTheyMean(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api, spans, _ := client(t, c.handler)
-			_, err := api.Post(t.Context(), "C1", message.Message{Text: "private"}, mark)
+			_, err := api.Post(t.Context(), "C1", "", message.Message{Text: "private"}, mark)
 			require.Error(t, err)
 			require.Equal(t, c.class, slack.ClassOf(err), "%v", err)
 			require.Equal(t, c.code, slack.CodeOf(err))
@@ -87,7 +87,7 @@ func TestACallThatNeverReachedSlackWasNotMade(t *testing.T) {
 	t.Parallel()
 	api, _, server := client(t, says(200, "", ""))
 	server.Close()
-	_, err := api.Post(t.Context(), "C1", message.Message{Text: "hi"}, mark)
+	_, err := api.Post(t.Context(), "C1", "", message.Message{Text: "hi"}, mark)
 	require.Equal(t, slack.Transient, slack.ClassOf(err))
 	require.Equal(t, "network", slack.CodeOf(err))
 }
@@ -100,7 +100,7 @@ func TestACallThatTakesTooLongMayHaveBeenMade(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := api.Post(ctx, "C1", message.Message{Text: "hi"}, mark)
+	_, err := api.Post(ctx, "C1", "", message.Message{Text: "hi"}, mark)
 	require.Equal(t, slack.Ambiguous, slack.ClassOf(err))
 }
 
@@ -159,7 +159,7 @@ func TestARefusedTokenShowsInTheReadiness(t *testing.T) {
 	require.NoError(t, api.Check(t.Context()))
 	revoked.Store(true)
 	require.NoError(t, api.Check(t.Context()), "nothing has called Slack since")
-	_, err := api.Post(t.Context(), "C1", message.Message{Text: "hi"}, mark)
+	_, err := api.Post(t.Context(), "C1", "", message.Message{Text: "hi"}, mark)
 	require.Equal(t, slack.Unauthorized, slack.ClassOf(err))
 	require.Error(t, api.Check(t.Context()))
 	revoked.Store(false)
@@ -185,7 +185,7 @@ func TestMembershipIsRememberedAsLongAsItIsAYes(t *testing.T) {
 	}
 	require.EqualValues(t, 2, calls.Load())
 	answer = `{"ok":false,"error":"not_in_channel"}`
-	_, err = api.Post(t.Context(), "C1", message.Message{Text: "hi"}, mark)
+	_, err = api.Post(t.Context(), "C1", "", message.Message{Text: "hi"}, mark)
 	require.Error(t, err)
 	answer = `{"ok":true,"channel":{"id":"C1","is_member":false}}`
 	in, err = api.InChannel(t.Context(), "C1")

@@ -23,12 +23,21 @@ var errNotSlack = errors.New("response_url is not Slack's")
 // Respond answers to the response_url of a request, within that request: visible to its author alone.
 // The URL is a secret; it is part of no error.
 func (c *Client) Respond(ctx context.Context, responseURL string, m message.Message) error {
+	return c.respond(ctx, responseURL, map[string]any{
+		"response_type": slackgo.ResponseTypeEphemeral, "replace_original": false, "text": m.Text, "blocks": m.Blocks,
+	})
+}
+
+// Replace is Respond with new content for the message that was clicked on.
+func (c *Client) Replace(ctx context.Context, responseURL, text string, blocks []any) error {
+	return c.respond(ctx, responseURL, map[string]any{"replace_original": true, "text": text, "blocks": blocks})
+}
+
+func (c *Client) respond(ctx context.Context, responseURL string, answer map[string]any) error {
 	if !c.isResponseURL(responseURL) {
 		return errNotSlack
 	}
-	body, err := json.Marshal(map[string]any{
-		"response_type": slackgo.ResponseTypeEphemeral, "replace_original": false, "text": m.Text, "blocks": m.Blocks,
-	})
+	body, err := json.Marshal(answer)
 	if err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}

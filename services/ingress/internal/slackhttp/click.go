@@ -17,6 +17,7 @@ type click struct {
 	id        string // of the command it becomes: the same for a replayed request
 	userID    string
 	channelID string
+	replyTo   string // where an answer goes; empty: the channel
 	triggerID string // exchanged for a form, within 3 s
 	admin     bool   // the workspace's; looked up only where it matters
 }
@@ -41,15 +42,23 @@ func (s *Server) clicked(ctx context.Context, in interaction) error {
 	}
 	ctx = from.context(ctx)
 	said := s.perform(ctx, from, verb, value)
-	if said.Text == "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), respondBudget)
-	defer cancel()
-	if err := s.Slack.Respond(ctx, in.ResponseURL, said); err != nil {
-		s.Telemetry.Log.WarnContext(ctx, "answer not shown", "error", err)
+	switch {
+	case said.Text != "":
+		s.respond(ctx, in.ResponseURL, said)
+	case pressed[verb] != nil:
+		if v, ok := message.ParseAssignmentValue(value); ok {
+			s.replaceButtons(ctx, in, pressed[verb](v))
+		}
 	}
 	return nil
+}
+
+func (s *Server) respond(ctx context.Context, responseURL string, said message.Message) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), respondBudget)
+	defer cancel()
+	if err := s.Slack.Respond(ctx, responseURL, said); err != nil {
+		s.Telemetry.Log.WarnContext(ctx, "answer not shown", "error", err)
+	}
 }
 
 // perform does what the button says. An empty message: the card will show it.
@@ -57,12 +66,23 @@ func (s *Server) perform(ctx context.Context, from click, verb, value string) me
 	if verb == message.ActionStart {
 		return s.startOffered(ctx, from, value)
 	}
-	runID := value
+	runID, cmd := value, &commandv1.Command{}
+	if about, ok := message.ParseAssignmentValue(value); ok {
+		return s.handOver(ctx, from, verb, about)
+	}
+	if later, ok := message.ParseLaterValue(value); ok && verb == message.ActionLater {
+		return s.moveLater(ctx, from, later)
+	}
 	if uuid.Validate(runID) != nil {
 		return message.UnknownAction()
 	}
-	cmd := &commandv1.Command{}
 	switch verb {
+	case message.ActionAskCancel:
+		return message.AskCancel(runID)
+	case message.ActionVolunteer:
+		cmd.What = &commandv1.Command_Volunteer{Volunteer: &commandv1.Volunteer{RunId: runID}}
+	case message.ActionStop:
+		cmd.What = &commandv1.Command_StopVolunteering{StopVolunteering: &commandv1.StopVolunteering{RunId: runID}}
 	case message.ActionOrder:
 		return s.openOrder(ctx, from, runID, false)
 	case message.ActionUsual:
@@ -81,11 +101,21 @@ func (s *Server) perform(ctx context.Context, from click, verb, value string) me
 		return message.UnknownAction()
 	}
 	if verb == message.ActionClose || verb == message.ActionCancel {
-		person, err := s.person(ctx, from.userID)
-		if err != nil && !s.started(ctx, runID, from.userID) { // they may be an admin, whom runs must not refuse
+		var err error
+		if from, err = s.asAdmin(ctx, from, runID); err != nil {
 			return s.unconfirmed(ctx, verb, err)
 		}
-		from.admin = person.WorkspaceAdmin
 	}
 	return s.send(ctx, from, verb, runID, cmd)
+}
+
+// asAdmin finds out whether someone is an admin, where it matters. That it cannot be known is an error, unless the run is
+// their own: they may be one, whom runs must not refuse.
+func (s *Server) asAdmin(ctx context.Context, from click, runID string) (click, error) {
+	person, err := s.person(ctx, from.userID)
+	if err != nil && !s.started(ctx, runID, from.userID) {
+		return from, err
+	}
+	from.admin = person.WorkspaceAdmin
+	return from, nil
 }

@@ -19,6 +19,10 @@ type interaction struct {
 	Container struct {
 		MessageTS string `json:"message_ts"`
 	} `json:"container"`
+	Message struct {
+		Text   string            `json:"text"`
+		Blocks []json.RawMessage `json:"blocks"`
+	} `json:"message"`
 	ResponseURL string   `json:"response_url"`
 	Actions     []action `json:"actions"`
 	View        view     `json:"view"`

@@ -1,6 +1,7 @@
 package slackhttp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -39,7 +40,7 @@ func (s *Server) publish(ctx context.Context, from click, runID string, cmd *com
 	s.People.Expect(ctx, workspaceID, from.userID)
 	now := s.Now()
 	cmd.Id, cmd.CorrelationId = from.id, telemetry.Correlation(ctx)
-	cmd.WorkspaceId, cmd.ChannelId, cmd.ReplyTo = workspaceID, from.channelID, from.channelID
+	cmd.WorkspaceId, cmd.ChannelId, cmd.ReplyTo = workspaceID, from.channelID, cmp.Or(from.replyTo, from.channelID)
 	cmd.Actor = &commandv1.Actor{UserId: from.userID, WorkspaceAdmin: from.admin}
 	cmd.IssuedAt, cmd.ExpiresAt = timestamppb.New(now), timestamppb.New(now.Add(expiry))
 	msg, err := bus.Encode(topic.Commands, topic.Key(workspaceID, from.channelID), cmd.Id, runID, now, cmd)

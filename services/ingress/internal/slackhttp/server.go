@@ -48,6 +48,8 @@ type Slack interface {
 	OpenView(ctx context.Context, triggerID string, view slack.ModalViewRequest) error
 	// Respond answers to a response_url: visible to the person alone.
 	Respond(ctx context.Context, responseURL string, m message.Message) error
+	// Replace answers to a response_url with new blocks for the message that was clicked on.
+	Replace(ctx context.Context, responseURL, text string, blocks []any) error
 }
 
 // Publisher hands commands over durably.

@@ -52,6 +52,7 @@ type world struct {
 	commands  []*commandv1.Command
 	messages  []bus.Message
 	said      []message.Message // to response_urls
+	replaced  []string          // messages clicked on
 	views     []slack.ModalViewRequest
 	runs      map[string]*runv1.Run
 	usuals    map[string]*runv1.Usual // by user
@@ -165,6 +166,14 @@ func (w *world) Respond(ctx context.Context, to string, m message.Message) error
 	require.Equal(w.t, responseURL, to)
 	require.NoError(w.t, ctx.Err(), "an answer needs time of its own")
 	w.said = append(w.said, m)
+	return nil
+}
+
+func (w *world) Replace(_ context.Context, to, text string, blocks []any) error {
+	require.Equal(w.t, responseURL, to)
+	raw, err := json.Marshal(blocks)
+	require.NoError(w.t, err)
+	w.replaced = append(w.replaced, text+" "+string(raw))
 	return nil
 }
 
@@ -360,6 +369,11 @@ type anywhere struct{ *world }
 
 func (a anywhere) OpenView(_ context.Context, _ string, view slack.ModalViewRequest) error {
 	a.views = append(a.views, view)
+	return nil
+}
+
+func (a anywhere) Replace(_ context.Context, _, text string, _ []any) error {
+	a.replaced = append(a.replaced, text)
 	return nil
 }
 

@@ -101,6 +101,16 @@ func scanClaim(row pgx.CollectableRow) (delivery.Claim, error) {
 	return c, nil
 }
 
+// CardTS is Slack's id of a run's card; empty: it was not posted.
+func (s *Store) CardTS(ctx context.Context, workspaceID, runID string) (ts string, err error) {
+	err = s.db.Read(ctx).Raw(`SELECT coalesce(max(message_ts), '') FROM ingress.delivery WHERE workspace_id = ? AND key = ?`,
+		workspaceID, "card/"+runID).Row().Scan(&ts)
+	if err != nil {
+		return "", fmt.Errorf("card of run %s: %w", runID, err)
+	}
+	return ts, nil
+}
+
 // Backlog counts what is pending and says when one of it may be claimed next.
 func (s *Store) Backlog(ctx context.Context) (delivery.Backlog, error) {
 	var row struct {

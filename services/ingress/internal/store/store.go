@@ -16,7 +16,7 @@ import (
 const (
 	Schema    = "ingress"
 	Role      = "coffeebuddy_ingress"
-	Migration = 3
+	Migration = 4
 )
 
 // Store is ingress's part of the database.
