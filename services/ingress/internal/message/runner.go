@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -41,7 +42,7 @@ func handover(run *runv1.Run, names Names) Message {
 	}
 	m := only("🏃 *%s goes* — pickup *%s*", mention(runner), pickup)
 	if previous := a.GetPreviousRunnerId(); previous != "" {
-		m.Blocks = append(m.Blocks, small("Instead of %s. %s", names.of(previous), Why(a, names)))
+		m.Blocks = append(m.Blocks, small("%s", strings.TrimSpace("Instead of "+names.of(previous)+". "+Why(a, names))))
 		m.Text += ", instead of " + escape(names.of(previous))
 	}
 	return m.with(summaryButtons(run, names)...)
