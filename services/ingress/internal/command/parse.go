@@ -1,6 +1,7 @@
 // Package command understands what people type after /coffee. It is pure: text in, meaning out.
 //
-//	text  = "" | "help" | when [","] [place] | {"pickup=" when | "note=" place}
+//	text  = "" | word | "usual" [drink | "clear"] | when [","] [place] | {"pickup=" when | "note=" place}
+//	word  = "status" | "close" | "cancel" | "fairness" | "history" | "admin" | "help"
 //	when  = ["at" | "@"] clock | "noon" | ("in" | "+") span | units
 //	clock = "10:30" | "15.30" | "3pm" | "3:15 pm"
 //	span  = "20" | units                            (a bare number means minutes)
@@ -30,15 +31,39 @@ type (
 	}
 	// Help asks for the list of commands.
 	Help struct{}
+	// Status asks for the open run.
+	Status struct{}
+	// Close ends ordering in the open run.
+	Close struct{}
+	// Cancel ends the open run.
+	Cancel struct{}
+	// Usual asks for the caller's usual drink or, with one, makes it that.
+	Usual struct{ Drink string }
+	// ClearUsual forgets it.
+	ClearUsual struct{}
+	// Fairness asks who owes what.
+	Fairness struct{}
+	// History asks for the latest runs.
+	History struct{}
+	// Admin asks for the channel's settings.
+	Admin struct{}
 	// Unknown is text that is no command. It is answered with help and never starts a run.
 	Unknown struct {
 		Place string // the text, where it can be meant as a place; empty: it can't
 	}
 )
 
-func (Start) command()   {}
-func (Help) command()    {}
-func (Unknown) command() {}
+func (Start) command()      {}
+func (Help) command()       {}
+func (Status) command()     {}
+func (Close) command()      {}
+func (Cancel) command()     {}
+func (Usual) command()      {}
+func (ClearUsual) command() {}
+func (Fairness) command()   {}
+func (History) command()    {}
+func (Admin) command()      {}
+func (Unknown) command()    {}
 
 // UsageError says what cannot be understood, with what can.
 type UsageError struct {
@@ -56,13 +81,17 @@ var plainQuotes = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", 
 
 // Parse reads the text of a /coffee command. The error is a *UsageError.
 func Parse(text string) (Command, error) {
+	typed := strings.Join(strings.Fields(text), " ")
 	text = strings.Join(strings.Fields(plainQuotes.Replace(text)), " ")
 	first, _, _ := strings.Cut(strings.ToLower(text), " ")
+	if word, ok := words[strings.ToLower(text)]; ok {
+		return word, nil
+	}
 	switch first {
-	case "":
-		return Start{}, nil
-	case "help", "?", "-h", "--help":
+	case "?", "-h", "--help", "help":
 		return Help{}, nil
+	case "usual":
+		return Usual{Drink: strings.TrimSpace(typed[len(first):])}, nil
 	}
 	if named.MatchString(text) {
 		return parseNamed(text)
@@ -80,11 +109,18 @@ func Parse(text string) (Command, error) {
 	}
 }
 
-// verbs are words that people try and that are no place. What they want is on the card's buttons.
+// words are commands of one word.
+var words = map[string]Command{
+	"": Start{}, "status": Status{}, "close": Close{}, "cancel": Cancel{}, "fairness": Fairness{}, "history": History{},
+	"admin": Admin{}, "settings": Admin{}, "usual": Usual{}, "usual clear": ClearUsual{},
+}
+
+// verbs are words that people try and that are no place. What they want is on the card's buttons, or among words.
 var verbs = map[string]bool{
-	"start": true, "new": true, "now": true, "order": true, "add": true, "usual": true, "withdraw": true, "remove": true,
+	"start": true, "new": true, "now": true, "order": true, "add": true, "withdraw": true, "remove": true,
 	"close": true, "end": true, "done": true, "stop": true, "cancel": true, "list": true, "status": true, "who": true,
 	"fairness": true, "history": true, "admin": true, "settings": true, "pickup": true, "note": true,
+	"today": true, "tomorrow": true, "tonight": true, "later": true, "soon": true,
 }
 
 func start(when When, place string) (Command, error) {

@@ -110,8 +110,18 @@ func TestWithoutTime(t *testing.T) {
 		`""`:                                    command.Unknown{},
 		"-20":                                   command.Unknown{Place: "-20"},
 		"٣:٣٠":                                  command.Unknown{Place: "٣:٣٠"}, // digits of other scripts are not read as times
-		"close":                                 command.Unknown{},              // what people try is no place
-		"Cancel the run":                        command.Unknown{},
+		"close":                                 command.Close{},
+		"Status ":                               command.Status{},
+		"cancel":                                command.Cancel{},
+		"fairness":                              command.Fairness{},
+		"HISTORY":                               command.History{},
+		"admin":                                 command.Admin{},
+		"usual":                                 command.Usual{},
+		"usual  Flat  white":                    command.Usual{Drink: "Flat white"},
+		"Usual “oat” & <b>":                     command.Usual{Drink: "“oat” & <b>"},
+		"usual clear":                           command.ClearUsual{},
+		"Cancel the run":                        command.Unknown{}, // what people try is no place
+		"tomorrow":                              command.Unknown{},
 		"now":                                   command.Unknown{},
 		"note = Lobby":                          command.Unknown{},
 		strings.Repeat("é", command.MaxPlace):   command.Unknown{Place: strings.Repeat("é", command.MaxPlace)},

@@ -10,6 +10,7 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	fairnessv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/fairness/v1"
 	reminderv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/reminder/v1"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/proto/topic"
@@ -21,6 +22,8 @@ type Store interface {
 	// Apply applies the snapshots of events, in order and as far as they are newer than what is known, and records
 	// deliveries unless their key is known. It claims up to limit of these, those that may be sent at once.
 	Apply(ctx context.Context, tx *postgres.Tx, events []*runv1.RunEvent, deliveries []delivery.Delivery, limit int) ([]delivery.Claim, error)
+	// SaveStandings keeps standings as far as they are newer than what is known.
+	SaveStandings(ctx context.Context, tx *postgres.Tx, events []*fairnessv1.FairnessEvent) error
 }
 
 // Sender carries out deliveries.
@@ -29,14 +32,16 @@ type Sender interface {
 	Send(claims []delivery.Claim, rest bool)
 }
 
-// Subscriptions are the topics ingress reads. It needs nothing of fairness's: what fairness decides comes back
-// in the snapshots of runs.
+// Subscriptions are the topics ingress reads. Of fairness's it needs the standings alone: what fairness decides comes
+// back in the snapshots of runs.
 func Subscriptions(store Store, sender Sender) []bus.Subscription {
 	s := apply{store, sender}
+	standings := bus.TypeOf(&fairnessv1.StandingsChanged{})
 	reminderDue := bus.TypeOf(&reminderv1.RunnerReminderDue{})
 	return []bus.Subscription{
 		{Topic: topic.RunEvents, Handler: runs{s}},
 		{Topic: topic.ReminderEvents, Handler: reminders{s}, Wants: func(ceType string) bool { return ceType == reminderDue }},
+		{Topic: topic.FairnessEvents, Handler: fairness{store}, Wants: func(ceType string) bool { return ceType == standings }},
 	}
 }
 
@@ -67,6 +72,23 @@ func (h runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 
 // reminders handles reminder events.
 type reminders struct{ apply }
+
+// fairness handles fairness events.
+type fairness struct{ store Store }
+
+func (h fairness) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
+	events := make([]*fairnessv1.FairnessEvent, len(records))
+	for i, r := range records {
+		events[i] = &fairnessv1.FairnessEvent{}
+		if err := bus.Decode(r, events[i]); err != nil {
+			return err
+		}
+	}
+	if err := h.store.SaveStandings(ctx, tx, events); err != nil {
+		return fmt.Errorf("save standings: %w", err)
+	}
+	return nil
+}
 
 var errNoRun = errors.New("reminder event without a run")
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	fairnessv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/fairness/v1"
 	reminderv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/reminder/v1"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/proto/topic"
@@ -20,11 +21,17 @@ import (
 type heard struct {
 	events     []*runv1.RunEvent
 	deliveries []delivery.Delivery
+	standings  []*fairnessv1.FairnessEvent
 }
 
 func (h *heard) Apply(_ context.Context, _ *postgres.Tx, events []*runv1.RunEvent, deliveries []delivery.Delivery, _ int) ([]delivery.Claim, error) {
 	h.events, h.deliveries = append(h.events, events...), append(h.deliveries, deliveries...)
 	return nil, nil
+}
+
+func (h *heard) SaveStandings(_ context.Context, _ *postgres.Tx, events []*fairnessv1.FairnessEvent) error {
+	h.standings = append(h.standings, events...)
+	return nil
 }
 
 func (*heard) Room() int                       { return 1 }
@@ -85,4 +92,15 @@ func TestOnlyTheRunnersReminderIsWanted(t *testing.T) {
 	wants := subscription(t, &heard{}, topic.ReminderEvents).Wants
 	require.True(t, wants(bus.TypeOf(&reminderv1.RunnerReminderDue{})))
 	require.False(t, wants(bus.TypeOf(&reminderv1.DeadlineReached{})))
+}
+
+func TestOfFairnessOnlyTheStandingsAreKept(t *testing.T) {
+	t.Parallel()
+	h := &heard{}
+	s := subscription(t, h, topic.FairnessEvents)
+	require.True(t, s.Wants(bus.TypeOf(&fairnessv1.StandingsChanged{})))
+	require.False(t, s.Wants(bus.TypeOf(&fairnessv1.RunnerChosen{})))
+	event := &fairnessv1.FairnessEvent{ChannelId: "C1", What: &fairnessv1.FairnessEvent_StandingsChanged{StandingsChanged: &fairnessv1.StandingsChanged{Version: 3}}}
+	require.NoError(t, s.Handler.Handle(t.Context(), &postgres.Tx{}, []*bus.Record{record(t, event)}))
+	require.Len(t, h.standings, 1)
 }

@@ -95,7 +95,7 @@ func valid(t *testing.T, m message.Message) {
 }
 
 var (
-	ours   = regexp.MustCompile(`<(@U[0A-Z]+|#C[0A-Z]+|!date\^\d+\^\{time\}\|\d\d:\d\d UTC)>`)
+	ours   = regexp.MustCompile(`<(@U[0A-Z]+|#C[0A-Z]+|!date\^\d+\^(\{date_short_pretty\} )?\{time\}\|[\w ]*\d\d:\d\d UTC)>`)
 	entity = regexp.MustCompile(`&(amp|lt|gt);`)
 )
 

@@ -12,8 +12,11 @@ const help = "*CoffeeBuddy organises coffee runs.* Someone starts one, everybody
 	"`/coffee in 20m` — pickup that long from now (also `in 1h 15m`, `+20`)\n" +
 	"`/coffee 3pm Lobby café` — with a place, after the time\n" +
 	"`/coffee note=\"Lobby café\"` — with a place alone\n" +
-	"`/coffee help` — this text\n\n" +
-	"To order, withdraw, close or cancel, use the buttons on the run's card. Only the person who started a run, or an admin, can close or cancel it."
+	"`/coffee status`, `close`, `cancel` — the open run\n" +
+	"`/coffee usual`, `usual Flat white`, `usual clear` — your drink for one click\n" +
+	"`/coffee fairness`, `history` — who owes what, and the latest runs\n" +
+	"`/coffee admin` — this channel's settings, for admins\n\n" +
+	"Everything else is a button on the run's card. Only the person who started a run, or an admin, can close or cancel it."
 
 // Help answers /coffee help.
 func Help() Message { return only("%s", help) }

@@ -48,6 +48,7 @@ const (
 	ActionVolunteer = "volunteer"
 	ActionStop      = "stop_volunteering"
 	ActionWhy       = "why"
+	ActionSaveUsual = "save_usual" // no button: /coffee usual
 
 	// Of an assignment: the value is an AssignmentValue.
 	ActionAccept   = "accept"

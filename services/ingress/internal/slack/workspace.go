@@ -104,6 +104,14 @@ func (c *Client) forget(channelID string, err error) {
 	delete(c.channels, channelID)
 }
 
+// UpdateView changes an open modal, unless it is no longer the version that hash names.
+func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slackgo.ModalViewRequest) error {
+	return c.call(ctx, "views.update", func(ctx context.Context) error {
+		_, err := c.api.UpdateViewContext(ctx, view, "", hash, viewID)
+		return err
+	})
+}
+
 // OpenView opens a modal for whoever's click triggerID came with, at most 3 s ago.
 func (c *Client) OpenView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) error {
 	return c.call(ctx, "views.open", func(ctx context.Context) error {

@@ -53,6 +53,14 @@ func (s *Server) clicked(ctx context.Context, in interaction) error {
 	return nil
 }
 
+// clickedInView obeys a button in a form.
+func (s *Server) clickedInView(ctx context.Context, in interaction) error {
+	if len(in.Actions) == 0 {
+		return errBad
+	}
+	return s.tapped(ctx, in)
+}
+
 func (s *Server) respond(ctx context.Context, responseURL string, said message.Message) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), respondBudget)
 	defer cancel()
@@ -77,6 +85,8 @@ func (s *Server) perform(ctx context.Context, from click, verb, value string) me
 		return message.UnknownAction()
 	}
 	switch verb {
+	case message.ActionWhy:
+		return s.why(ctx, from, runID)
 	case message.ActionAskCancel:
 		return message.AskCancel(runID)
 	case message.ActionVolunteer:

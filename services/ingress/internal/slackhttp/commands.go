@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/command"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
 )
@@ -35,13 +36,37 @@ func (s *Server) obey(ctx context.Context, from click, form url.Values) message.
 		return message.Usage(usage.Problem, usage.Examples...)
 	}
 	switch cmd := parsed.(type) {
-	case command.Start:
+	case command.Help:
+		return message.Help()
+	case command.Unknown:
+		return message.Unknown(cmd.Place)
+	default:
 		if direct(from.channelID, form.Get("channel_name")) {
 			return message.OnlyInChannels()
 		}
+		return s.obeyIn(ctx, from, cmd)
+	}
+}
+
+// obeyIn does what can be asked in a channel.
+func (s *Server) obeyIn(ctx context.Context, from click, asked command.Command) message.Message {
+	switch cmd := asked.(type) {
+	case command.Start:
 		return s.startTyped(ctx, from, cmd)
-	case command.Unknown:
-		return message.Unknown(cmd.Place)
+	case command.Status:
+		return s.status(ctx, from)
+	case command.Close:
+		return s.end(ctx, from, message.ActionClose, &commandv1.Command{What: &commandv1.Command_CloseRun{CloseRun: &commandv1.CloseRun{}}})
+	case command.Cancel:
+		return s.end(ctx, from, message.ActionCancel, &commandv1.Command{What: &commandv1.Command_CancelRun{CancelRun: &commandv1.CancelRun{}}})
+	case command.Usual:
+		return s.typedUsual(ctx, from, cmd.Drink)
+	case command.ClearUsual:
+		return s.clearUsual(ctx, from)
+	case command.Fairness:
+		return s.fairness(ctx, from)
+	case command.History:
+		return s.history(ctx, from)
 	default:
 		return message.Help()
 	}

@@ -103,7 +103,7 @@ func TestCommandsThatStartNoRun(t *testing.T) {
 	}{
 		"help":                       {"help", nil, nil, "`/coffee 3pm Lobby café` — with a place, after the time"},
 		"unknown words":              {"Lobby", nil, nil, "[ Start a run now, at Lobby ]"},
-		"words that are no place":    {"close", nil, nil, "I'm not sure what you mean.\nCoffeeBuddy organises"},
+		"words that are no place":    {"close the run", nil, nil, "I'm not sure what you mean.\nCoffeeBuddy organises"},
 		"a number":                   {"10", nil, nil, "A number alone could be a time or minutes. Example: `/coffee 10:00` or `/coffee in 10m`. `/coffee help` shows more."},
 		"no such time":               {"25:00", nil, nil, "There is no 25:00."},
 		"long place":                 {"10:30 " + strings.Repeat("é", 81), nil, nil, "A place has at most 80 characters, this one has 81."},

@@ -33,20 +33,26 @@ type action struct {
 	ActionID       string `json:"action_id"`
 	Value          string `json:"value"`
 	ActionTS       string `json:"action_ts"` // when, in Slack's seconds: "1735689600.000100"
-	SelectedOption struct {
-		Value string `json:"value"`
-	} `json:"selected_option"`
+	SelectedOption choice `json:"selected_option"`
+}
+
+// choice is an option that was chosen.
+type choice struct {
+	Value string `json:"value"`
 }
 
 // view is a submitted form.
 type view struct {
 	ID              string `json:"id"`
+	Hash            string `json:"hash"`
 	CallbackID      string `json:"callback_id"`
 	PrivateMetadata string `json:"private_metadata"`
 	State           struct {
 		Values map[string]map[string]struct {
-			Value           string     `json:"value"`
-			SelectedOptions []struct{} `json:"selected_options"`
+			Value           string   `json:"value"`
+			SelectedOptions []choice `json:"selected_options"`
+			SelectedOption  choice   `json:"selected_option"`
+			SelectedUsers   []string `json:"selected_users"`
 		} `json:"values"` // by block_id and action_id
 	} `json:"state"`
 }
@@ -63,6 +69,9 @@ func (s *Server) interaction(ctx context.Context, body []byte) (any, error) {
 	}
 	switch in.Type {
 	case "block_actions":
+		if in.View.ID != "" {
+			return nil, s.clickedInView(ctx, in)
+		}
 		return nil, s.clicked(ctx, in)
 	case "view_submission":
 		return s.submitted(ctx, in)

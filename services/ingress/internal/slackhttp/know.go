@@ -35,6 +35,31 @@ func (s *Server) usual(ctx context.Context, from click) (*runv1.Usual, error) {
 	})
 }
 
+func (s *Server) openRun(ctx context.Context, channelID string) (*runv1.Run, error) {
+	return ask(ctx, s, "open run", func(ctx context.Context, workspaceID string) (*runv1.Run, error) {
+		return s.Knowledge.OpenRun(ctx, workspaceID, channelID)
+	})
+}
+
+func (s *Server) latestRuns(ctx context.Context, channelID string, limit int) ([]*runv1.Run, error) {
+	return ask(ctx, s, "latest runs", func(ctx context.Context, workspaceID string) ([]*runv1.Run, error) {
+		return s.Knowledge.LatestRuns(ctx, workspaceID, channelID, limit)
+	})
+}
+
+// settings are a channel's, nil if nothing happened there yet.
+func (s *Server) settings(ctx context.Context, channelID string) (*runv1.ChannelSettings, error) {
+	return ask(ctx, s, "settings", func(ctx context.Context, workspaceID string) (*runv1.ChannelSettings, error) {
+		return s.Knowledge.Settings(ctx, workspaceID, channelID)
+	})
+}
+
+func (s *Server) standings(ctx context.Context, channelID string) ([]*runv1.Candidate, error) {
+	return ask(ctx, s, "standings", func(ctx context.Context, workspaceID string) ([]*runv1.Candidate, error) {
+		return s.Knowledge.Standings(ctx, workspaceID, channelID)
+	})
+}
+
 func (s *Server) person(ctx context.Context, userID string) (people.Person, error) {
 	return ask(ctx, s, "person", func(ctx context.Context, workspaceID string) (people.Person, error) {
 		return s.People.Person(ctx, workspaceID, userID)

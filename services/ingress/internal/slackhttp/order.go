@@ -1,10 +1,12 @@
 package slackhttp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -18,6 +20,9 @@ import (
 
 // maxDrink is the longest drink, in Unicode characters. runs enforces it; here it becomes an error inside the form.
 const maxDrink = 280
+
+// maxQuantity is the most cups of an order.
+const maxQuantity = 9
 
 // openOrder opens the order form, filled with what is known. Where nothing can be known right now, an empty one will do.
 func (s *Server) openOrder(ctx context.Context, from click, runID string, firstTime bool) message.Message {
@@ -38,11 +43,39 @@ func (s *Server) openOrder(ctx context.Context, from click, runID string, firstT
 	if form.Current == nil && !firstTime {
 		form.Usual, _ = s.usual(ctx, from)
 	}
+	form.Recents = s.recents(ctx, form.Run.GetChannelId())
 	if err := s.Slack.OpenView(ctx, from.triggerID, form.View()); err != nil {
 		s.Telemetry.Log.WarnContext(ctx, "order form not opened", "error", err)
 		return message.ModalFailed(telemetry.Ref(ctx))
 	}
 	return message.Message{}
+}
+
+const (
+	mostRecents  = 5
+	recentLooked = 10 // runs
+)
+
+// recents are the drinks that the channel ordered lately. Unknown: none, it is a convenience.
+func (s *Server) recents(ctx context.Context, channelID string) []string {
+	runs, _ := s.latestRuns(ctx, channelID, recentLooked)
+	return message.Recents(runs, mostRecents)
+}
+
+// tapped puts a recent drink into the open order form.
+func (s *Server) tapped(ctx context.Context, in interaction) error {
+	about, known := orderOf(in.View)
+	if !known || !strings.HasPrefix(in.Actions[0].ActionID, message.ActionRecent) {
+		return nil // nothing in a form is worth an error
+	}
+	form := message.OrderModal{
+		Run: &runv1.Run{Id: about.RunID, ChannelId: about.ChannelID}, Recents: s.recents(ctx, about.ChannelID),
+		Tapped: in.Actions[0].Value, Taps: about.Taps + 1,
+	}
+	if err := s.Slack.UpdateView(ctx, in.View.ID, in.View.Hash, form.View()); err != nil {
+		s.Telemetry.Log.WarnContext(ctx, "recent drink not filled in", "error", err)
+	}
+	return nil
 }
 
 // closedFor is why a run takes no orders; unspecified: it does.
@@ -68,23 +101,27 @@ func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
 	if !known {
 		return slack.NewUpdateViewSubmissionResponse(message.OldForm()), nil
 	}
-	entered := in.View.State.Values
-	drink := message.OneLine(entered[message.BlockDrink][message.BlockDrink].Value)
+	entered, block := in.View.State.Values, message.DrinkBlock(about.Taps)
+	drink := message.OneLine(entered[block][message.BlockDrink].Value)
 	if problem := drinkProblem(drink); problem != "" {
-		return drinkError(problem), nil
+		return drinkError(block, problem), nil
 	}
 	remember := len(entered[message.BlockRemember][message.BlockRemember].SelectedOptions) > 0
+	quantity, err := strconv.ParseUint(cmp.Or(entered[message.BlockQuantity][message.BlockQuantity].SelectedOption.Value, "1"), 10, 8)
+	if err != nil || quantity < 1 || quantity > maxQuantity {
+		return nil, errBad
+	}
 	from := click{
-		id:     derive("order", in.View.ID, in.User.ID, drink, strconv.FormatBool(remember)),
+		id:     derive("order", in.View.ID, in.User.ID, drink, strconv.FormatUint(quantity, 10), strconv.FormatBool(remember)),
 		userID: in.User.ID, channelID: about.ChannelID,
 	}
 	said := s.send(from.context(ctx), from, message.ActionOrder, about.RunID, &commandv1.Command{
 		What: &commandv1.Command_PlaceOrder{PlaceOrder: &commandv1.PlaceOrder{
-			RunId: about.RunID, Drink: drink, Quantity: 1, RememberAsUsual: remember,
+			RunId: about.RunID, Drink: drink, Quantity: uint32(quantity), RememberAsUsual: remember,
 		}},
 	})
 	if said.Text != "" { // the form stays open, so what was typed is not lost
-		return drinkError(said.Text), nil
+		return drinkError(block, said.Text), nil
 	}
 	return nil, nil
 }
@@ -106,6 +143,6 @@ func drinkProblem(drink string) string {
 	}
 }
 
-func drinkError(problem string) any {
-	return slack.NewErrorsViewSubmissionResponse(map[string]string{message.BlockDrink: problem})
+func drinkError(block, problem string) any {
+	return slack.NewErrorsViewSubmissionResponse(map[string]string{block: problem})
 }

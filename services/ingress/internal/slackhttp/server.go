@@ -28,6 +28,12 @@ const (
 type Knowledge interface {
 	Run(ctx context.Context, workspaceID, runID string) (*runv1.Run, error)
 	Usual(ctx context.Context, workspaceID, channelID, userID string) (*runv1.Usual, error)
+	// OpenRun is the channel's run that is open or closing.
+	OpenRun(ctx context.Context, workspaceID, channelID string) (*runv1.Run, error)
+	// LatestRuns are the channel's, the newest first.
+	LatestRuns(ctx context.Context, workspaceID, channelID string, limit int) ([]*runv1.Run, error)
+	Settings(ctx context.Context, workspaceID, channelID string) (*runv1.ChannelSettings, error)
+	Standings(ctx context.Context, workspaceID, channelID string) ([]*runv1.Candidate, error)
 }
 
 // People tells who is who.
@@ -46,6 +52,8 @@ type Slack interface {
 	// InChannel says whether the bot is a member.
 	InChannel(ctx context.Context, channelID string) (bool, error)
 	OpenView(ctx context.Context, triggerID string, view slack.ModalViewRequest) error
+	// UpdateView changes an open modal, unless it is no longer the version that hash names.
+	UpdateView(ctx context.Context, viewID, hash string, view slack.ModalViewRequest) error
 	// Respond answers to a response_url: visible to the person alone.
 	Respond(ctx context.Context, responseURL string, m message.Message) error
 	// Replace answers to a response_url with new blocks for the message that was clicked on.

@@ -56,6 +56,10 @@ type world struct {
 	views     []slack.ModalViewRequest
 	runs      map[string]*runv1.Run
 	usuals    map[string]*runv1.Usual // by user
+	latest    []*runv1.Run
+	channel   *runv1.ChannelSettings
+	standings []*runv1.Candidate
+	updates   []string // of views
 	known     map[string]people.Person
 	expected  []string // people
 	outside   bool     // the bot is in no channel
@@ -123,6 +127,33 @@ func (w *world) Run(ctx context.Context, workspaceID, runID string) (*runv1.Run,
 func (w *world) Usual(ctx context.Context, workspaceID, channelID, userID string) (*runv1.Usual, error) {
 	require.Equal(w.t, "T0TEAM", workspaceID)
 	return w.usuals[userID], away(ctx, w.storeAway)
+}
+
+func (w *world) OpenRun(ctx context.Context, _, channelID string) (*runv1.Run, error) {
+	for _, run := range w.runs {
+		if run.GetChannelId() == channelID && run.GetStatus() == runv1.RunStatus_RUN_STATUS_OPEN {
+			return run, away(ctx, w.storeAway)
+		}
+	}
+	return nil, away(ctx, w.storeAway)
+}
+
+func (w *world) LatestRuns(ctx context.Context, _, _ string, limit int) ([]*runv1.Run, error) {
+	return w.latest[:min(limit, len(w.latest))], away(ctx, w.storeAway)
+}
+
+func (w *world) Settings(ctx context.Context, _, _ string) (*runv1.ChannelSettings, error) {
+	return w.channel, away(ctx, w.storeAway)
+}
+
+func (w *world) Standings(ctx context.Context, _, _ string) ([]*runv1.Candidate, error) {
+	return w.standings, away(ctx, w.storeAway)
+}
+
+func (w *world) UpdateView(_ context.Context, viewID, hash string, view slack.ModalViewRequest) error {
+	w.updates = append(w.updates, viewID+"/"+hash)
+	w.views = append(w.views, view)
+	return nil
 }
 
 func (w *world) Person(ctx context.Context, workspaceID, userID string) (people.Person, error) {

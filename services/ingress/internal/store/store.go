@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
+	fairnessv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/fairness/v1"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 )
 
@@ -16,7 +18,7 @@ import (
 const (
 	Schema    = "ingress"
 	Role      = "coffeebuddy_ingress"
-	Migration = 4
+	Migration = 5
 )
 
 // Store is ingress's part of the database.
@@ -44,6 +46,90 @@ func (s *Store) Run(ctx context.Context, workspaceID, runID string) (*runv1.Run,
 		return nil, fmt.Errorf("snapshot of run %s: %w", runID, err)
 	}
 	return run, nil
+}
+
+// OpenRun returns the newest snapshot of the channel's run that is open or closing, nil if there is none.
+func (s *Store) OpenRun(ctx context.Context, workspaceID, channelID string) (*runv1.Run, error) {
+	runs, err := s.runs(ctx, `
+		SELECT snapshot FROM ingress.run WHERE workspace_id = ? AND channel_id = ? ORDER BY started_at DESC LIMIT 1`, workspaceID, channelID)
+	if err != nil || len(runs) == 0 {
+		return nil, err
+	}
+	if status := runs[0].GetStatus(); status != runv1.RunStatus_RUN_STATUS_OPEN && status != runv1.RunStatus_RUN_STATUS_CLOSING {
+		return nil, nil
+	}
+	return runs[0], nil
+}
+
+// LatestRuns returns a channel's latest runs, the newest first.
+func (s *Store) LatestRuns(ctx context.Context, workspaceID, channelID string, limit int) ([]*runv1.Run, error) {
+	return s.runs(ctx, `
+		SELECT snapshot FROM ingress.run WHERE workspace_id = ? AND channel_id = ? ORDER BY started_at DESC LIMIT ?`, workspaceID, channelID, limit)
+}
+
+func (s *Store) runs(ctx context.Context, sql string, args ...any) ([]*runv1.Run, error) {
+	var rows []struct{ Snapshot []byte }
+	if err := s.db.Read(ctx).Raw(sql, args...).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("load runs: %w", err)
+	}
+	runs := make([]*runv1.Run, len(rows))
+	for i, row := range rows {
+		runs[i] = &runv1.Run{}
+		if err := proto.Unmarshal(row.Snapshot, runs[i]); err != nil {
+			return nil, fmt.Errorf("snapshot of a run: %w", err)
+		}
+	}
+	return runs, nil
+}
+
+// Settings returns a channel's settings, nil if nothing happened there yet.
+func (s *Store) Settings(ctx context.Context, workspaceID, channelID string) (*runv1.ChannelSettings, error) {
+	var rows []struct{ Settings []byte }
+	err := s.db.Read(ctx).Raw(`
+		SELECT settings FROM ingress.channel WHERE workspace_id = ? AND channel_id = ?`, workspaceID, channelID).Scan(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	settings := &runv1.ChannelSettings{}
+	if err := proto.Unmarshal(rows[0].Settings, settings); err != nil {
+		return nil, fmt.Errorf("settings of a channel: %w", err)
+	}
+	return settings, nil
+}
+
+// Standings returns where a channel's people stand, nil if no run has been closed there.
+func (s *Store) Standings(ctx context.Context, workspaceID, channelID string) ([]*runv1.Candidate, error) {
+	var rows []struct{ Standings []byte }
+	err := s.db.Read(ctx).Raw(`
+		SELECT s.standings FROM ingress.standings s WHERE s.workspace_id = ? AND s.channel_id = ? AND s.epoch >=
+			coalesce((SELECT epoch FROM ingress.channel c WHERE c.workspace_id = s.workspace_id AND c.channel_id = s.channel_id), 0)`,
+		workspaceID, channelID).Scan(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	standings := &fairnessv1.StandingsChanged{}
+	if err := proto.Unmarshal(rows[0].Standings, standings); err != nil {
+		return nil, fmt.Errorf("standings of a channel: %w", err)
+	}
+	return standings.GetStandings(), nil
+}
+
+const saveStandings = `
+	INSERT INTO ingress.standings AS s (workspace_id, channel_id, epoch, version, standings) VALUES ($1, $2, $3, $4, $5)
+	ON CONFLICT (workspace_id, channel_id) DO UPDATE SET epoch = excluded.epoch, version = excluded.version, standings = excluded.standings
+	WHERE (excluded.epoch, excluded.version) > (s.epoch, s.version)`
+
+// SaveStandings keeps standings as far as they are newer than what is known.
+func (s *Store) SaveStandings(ctx context.Context, tx *postgres.Tx, events []*fairnessv1.FairnessEvent) error {
+	batch := &pgx.Batch{}
+	for _, e := range events {
+		bytes, err := marshal.Marshal(e.GetStandingsChanged())
+		if err != nil {
+			return fmt.Errorf("standings: %w", err)
+		}
+		batch.Queue(saveStandings, e.GetWorkspaceId(), e.GetChannelId(), int64(e.GetEpoch()), int64(e.GetStandingsChanged().GetVersion()), bytes)
+	}
+	return tx.Pgx().SendBatch(ctx, batch).Close()
 }
 
 // Usual returns a person's usual drink in a channel, nil if there is none.
