@@ -55,7 +55,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	}
 	door := &slackhttp.Server{
 		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: store.New(questions, delivery.Lease), People: directory, Slack: web,
-		Telemetry: rt.Telemetry, Now: rt.Now,
+		Telemetry: rt.Telemetry, Now: rt.Now, Admins: cfg.Admins, Defaults: cfg.defaults(), RemindersOff: cfg.DisableReminders,
 	}
 	handler, err := door.Handler()
 	if err != nil {

@@ -53,6 +53,10 @@ func reply(event *runv1.RunEvent, names message.Names) message.Message {
 		return message.NotVolunteering(run)
 	case *runv1.RunEvent_TakeOverOffered:
 		return message.Offered(run, names)
+	case *runv1.RunEvent_SettingsChanged:
+		return message.SettingsSaved(event, names)
+	case *runv1.RunEvent_ChannelResetCompleted:
+		return message.ResetCompleted(what.ChannelResetCompleted)
 	default:
 		return message.Rejection(event, names)
 	}
@@ -73,5 +77,7 @@ func mentioned(run *runv1.Run, event *runv1.RunEvent) []string {
 		ids = append(ids, r.GetVolunteerIds()...)
 	}
 	ids = append(ids, event.GetLastCall().GetMissingIds()...)
+	ids = append(ids, event.GetSettings().GetAdminIds()...)
+	ids = append(ids, event.GetSettingsChanged().GetPrevious().GetAdminIds()...)
 	return ids
 }

@@ -59,6 +59,10 @@ func Of(event *runv1.RunEvent, cause Cause) []Delivery {
 		all = append(all, answer(base, event, what.Volunteered.GetUserId()))
 	case *runv1.RunEvent_StoppedVolunteering:
 		all = append(all, answer(base, event, what.StoppedVolunteering.GetUserId()))
+	case *runv1.RunEvent_SettingsChanged, *runv1.RunEvent_ChannelResetCompleted:
+		if event.GetActorId() != "" {
+			all = append(all, answer(base, event, event.GetActorId()))
+		}
 	case *runv1.RunEvent_CommandRejected:
 		if event.GetActorId() != "" {
 			all = append(all, answer(base, event, event.GetActorId()))

@@ -22,6 +22,8 @@ type Store interface {
 	// Apply applies the snapshots of events, in order and as far as they are newer than what is known, and records
 	// deliveries unless their key is known. It claims up to limit of these, those that may be sent at once.
 	Apply(ctx context.Context, tx *postgres.Tx, events []*runv1.RunEvent, deliveries []delivery.Delivery, limit int) ([]delivery.Claim, error)
+	// SavePersonal keeps people's own settings as far as they are newer than what is known.
+	SavePersonal(ctx context.Context, tx *postgres.Tx, events []*runv1.RunEvent) error
 	// SaveStandings keeps standings as far as they are newer than what is known.
 	SaveStandings(ctx context.Context, tx *postgres.Tx, events []*fairnessv1.FairnessEvent) error
 }
@@ -54,18 +56,26 @@ type apply struct {
 type runs struct{ apply }
 
 func (h runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
-	var events []*runv1.RunEvent
+	var events, personal []*runv1.RunEvent
 	var deliveries []delivery.Delivery
 	for _, r := range records {
 		event := &runv1.RunEvent{}
 		if err := bus.Decode(r, event); err != nil {
 			return err
 		}
-		if event.GetChannelId() == "" { // personal: nothing of it is kept here
+		if event.GetChannelId() == "" {
+			if event.GetPersonalSettingsChanged() != nil {
+				personal = append(personal, event)
+			}
 			continue
 		}
 		events = append(events, event)
 		deliveries = append(deliveries, delivery.Of(event, cause(r.Context(ctx), event.GetCorrelationId()))...)
+	}
+	if len(personal) > 0 {
+		if err := h.store.SavePersonal(ctx, tx, personal); err != nil {
+			return fmt.Errorf("save personal settings: %w", err)
+		}
 	}
 	return h.apply.do(ctx, tx, events, deliveries)
 }

@@ -22,6 +22,7 @@ type heard struct {
 	events     []*runv1.RunEvent
 	deliveries []delivery.Delivery
 	standings  []*fairnessv1.FairnessEvent
+	personal   []*runv1.RunEvent
 }
 
 func (h *heard) Apply(_ context.Context, _ *postgres.Tx, events []*runv1.RunEvent, deliveries []delivery.Delivery, _ int) ([]delivery.Claim, error) {
@@ -31,6 +32,11 @@ func (h *heard) Apply(_ context.Context, _ *postgres.Tx, events []*runv1.RunEven
 
 func (h *heard) SaveStandings(_ context.Context, _ *postgres.Tx, events []*fairnessv1.FairnessEvent) error {
 	h.standings = append(h.standings, events...)
+	return nil
+}
+
+func (h *heard) SavePersonal(_ context.Context, _ *postgres.Tx, events []*runv1.RunEvent) error {
+	h.personal = append(h.personal, events...)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 )
@@ -54,7 +53,4 @@ type StartValue struct {
 	Place    string `json:"place,omitempty"`
 }
 
-func (v StartValue) String() string {
-	raw, _ := json.Marshal(v) // a number and a string: cannot fail
-	return string(raw)
-}
+func (v StartValue) String() string { return asJSON(v) }

@@ -49,6 +49,7 @@ const (
 	ActionStop      = "stop_volunteering"
 	ActionWhy       = "why"
 	ActionSaveUsual = "save_usual" // no button: /coffee usual
+	ActionSettings  = "settings"   // no button: a form
 
 	// Of an assignment: the value is an AssignmentValue.
 	ActionAccept   = "accept"

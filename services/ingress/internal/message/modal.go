@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -71,9 +70,8 @@ func (o OrderModal) View() slack.ModalViewRequest {
 		blocks = append(blocks, slack.NewActionBlock("recents", taps...))
 	}
 	blocks = append(blocks, quantityInput(quantity), rememberInput())
-	private, _ := json.Marshal(context) // strings and numbers: cannot fail
 	return slack.ModalViewRequest{
-		Type: slack.VTModal, CallbackID: CallbackOrder, PrivateMetadata: string(private),
+		Type: slack.VTModal, CallbackID: CallbackOrder, PrivateMetadata: asJSON(context),
 		Title: plainText("Your order"), Submit: plainText(submit), Close: plainText("Cancel"),
 		Blocks: slack.Blocks{BlockSet: blocks},
 	}

@@ -26,6 +26,8 @@ var unconfirmed = map[string]string{
 	ActionWithdraw:  "that your order is withdrawn: look at the card in a minute, and withdraw it again if it is still there",
 	ActionClose:     "that the run is closed: look at the card in a minute, and close it again if it is still open",
 	ActionCancel:    "that the run is cancelled: look at the card in a minute, and cancel it again if it is still open",
+	ActionSettings:  "the settings: open them again in a minute to see",
+	ActionReset:     "the reset: try again in a minute",
 	ActionSaveUsual: "your usual: try `/coffee usual` in a minute, and say it again if it isn't there",
 	ActionLater:     "that pickup is later: look at the card in a minute, and try again if it isn't",
 	ActionVolunteer: "that you'd go: look at the card in a minute, and press “I'll go” again if your name isn't there",

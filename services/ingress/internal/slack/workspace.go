@@ -104,6 +104,26 @@ func (c *Client) forget(channelID string, err error) {
 	delete(c.channels, channelID)
 }
 
+// ChannelName returns a channel's name, without a number sign.
+func (c *Client) ChannelName(ctx context.Context, channelID string) (name string, err error) {
+	err = c.call(ctx, "conversations.info", func(ctx context.Context) error {
+		channel, err := c.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: channelID})
+		if err == nil {
+			name = channel.Name
+		}
+		return err
+	})
+	return name, err
+}
+
+// PushView puts a modal on top of another, for whoever's click triggerID came with, at most 3 s ago.
+func (c *Client) PushView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) error {
+	return c.call(ctx, "views.push", func(ctx context.Context) error {
+		_, err := c.api.PushViewContext(ctx, triggerID, view)
+		return err
+	})
+}
+
 // UpdateView changes an open modal, unless it is no longer the version that hash names.
 func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slackgo.ModalViewRequest) error {
 	return c.call(ctx, "views.update", func(ctx context.Context) error {

@@ -58,6 +58,9 @@ func (s *Server) clickedInView(ctx context.Context, in interaction) error {
 	if len(in.Actions) == 0 {
 		return errBad
 	}
+	if in.Actions[0].ActionID == message.ActionReset {
+		return s.askReset(ctx, in)
+	}
 	return s.tapped(ctx, in)
 }
 
@@ -72,6 +75,9 @@ func (s *Server) respond(ctx context.Context, responseURL string, said message.M
 // perform does what the button says. An empty message: the card will show it.
 func (s *Server) perform(ctx context.Context, from click, verb, value string) message.Message {
 	if verb == message.ActionStart {
+		if said := s.disabled(ctx, from.channelID); said.Text != "" {
+			return said
+		}
 		return s.startOffered(ctx, from, value)
 	}
 	runID, cmd := value, &commandv1.Command{}

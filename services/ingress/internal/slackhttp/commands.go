@@ -50,6 +50,12 @@ func (s *Server) obey(ctx context.Context, from click, form url.Values) message.
 
 // obeyIn does what can be asked in a channel.
 func (s *Server) obeyIn(ctx context.Context, from click, asked command.Command) message.Message {
+	if _, ok := asked.(command.Admin); ok {
+		return s.openAdmin(ctx, from)
+	}
+	if said := s.disabled(ctx, from.channelID); said.Text != "" {
+		return said
+	}
 	switch cmd := asked.(type) {
 	case command.Start:
 		return s.startTyped(ctx, from, cmd)

@@ -101,7 +101,7 @@ func TestUnknownInteractions(t *testing.T) {
 	}
 	view := order("U0ANA", "Tea", true)["view"].(map[string]any)
 	for name, change := range map[string]map[string]any{
-		"unknown view":       {"callback_id": "settings"},
+		"unknown view":       {"callback_id": "lottery"},
 		"no view":            {"callback_id": nil},
 		"no metadata":        {"private_metadata": nil},
 		"malformed metadata": {"private_metadata": "{"},

@@ -3,6 +3,8 @@ package slackhttp
 import (
 	"context"
 	"encoding/json"
+
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
 )
 
 // interaction is the part of Slack's interaction payloads that is used.
@@ -55,6 +57,21 @@ type view struct {
 			SelectedUsers   []string `json:"selected_users"`
 		} `json:"values"` // by block_id and action_id
 	} `json:"state"`
+}
+
+// submitted answers a submitted form: errors stay inside it, an empty answer closes it.
+func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
+	if in.View.ID == "" {
+		return nil, errBad
+	}
+	switch in.View.CallbackID {
+	case message.CallbackSettings:
+		return s.savesSettings(ctx, in)
+	case message.CallbackReset:
+		return s.resets(ctx, in)
+	default:
+		return s.ordered(ctx, in)
+	}
 }
 
 // interaction answers clicks and submitted forms.

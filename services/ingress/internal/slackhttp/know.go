@@ -2,6 +2,7 @@ package slackhttp
 
 import (
 	"context"
+	"slices"
 
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
@@ -60,7 +61,16 @@ func (s *Server) standings(ctx context.Context, channelID string) ([]*runv1.Cand
 	})
 }
 
+// person is who someone is, and whether the installation counts them among the workspace's admins.
 func (s *Server) person(ctx context.Context, userID string) (people.Person, error) {
+	person, err := s.slackPerson(ctx, userID)
+	if slices.Contains(s.Admins, userID) {
+		person.WorkspaceAdmin, err = true, nil
+	}
+	return person, err
+}
+
+func (s *Server) slackPerson(ctx context.Context, userID string) (people.Person, error) {
 	return ask(ctx, s, "person", func(ctx context.Context, workspaceID string) (people.Person, error) {
 		return s.People.Person(ctx, workspaceID, userID)
 	})
@@ -75,7 +85,7 @@ func (s *Server) expect(ctx context.Context, userID string) {
 
 func (s *Server) names(ctx context.Context) message.Names {
 	return func(userID string) string {
-		person, err := s.person(ctx, userID)
+		person, err := s.slackPerson(ctx, userID)
 		if err != nil {
 			return people.Someone
 		}

@@ -92,11 +92,8 @@ func closedFor(run *runv1.Run) runv1.RejectReason {
 	}
 }
 
-// submitted answers a submitted form: errors stay inside it, an empty answer closes it.
-func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
-	if in.View.ID == "" {
-		return nil, errBad
-	}
+// ordered answers a submitted order form.
+func (s *Server) ordered(ctx context.Context, in interaction) (any, error) {
 	about, known := orderOf(in.View)
 	if !known {
 		return slack.NewUpdateViewSubmissionResponse(message.OldForm()), nil

@@ -33,6 +33,7 @@ type Knowledge interface {
 	// LatestRuns are the channel's, the newest first.
 	LatestRuns(ctx context.Context, workspaceID, channelID string, limit int) ([]*runv1.Run, error)
 	Settings(ctx context.Context, workspaceID, channelID string) (*runv1.ChannelSettings, error)
+	SettingsChanges(ctx context.Context, workspaceID, channelID string) ([]*runv1.RunEvent, error)
 	Standings(ctx context.Context, workspaceID, channelID string) ([]*runv1.Candidate, error)
 }
 
@@ -52,6 +53,10 @@ type Slack interface {
 	// InChannel says whether the bot is a member.
 	InChannel(ctx context.Context, channelID string) (bool, error)
 	OpenView(ctx context.Context, triggerID string, view slack.ModalViewRequest) error
+	// PushView puts a modal on top of another, for whoever's click triggerID came with.
+	PushView(ctx context.Context, triggerID string, view slack.ModalViewRequest) error
+	// ChannelName is the name that people see.
+	ChannelName(ctx context.Context, channelID string) (string, error)
 	// UpdateView changes an open modal, unless it is no longer the version that hash names.
 	UpdateView(ctx context.Context, viewID, hash string, view slack.ModalViewRequest) error
 	// Respond answers to a response_url: visible to the person alone.
@@ -74,6 +79,10 @@ type Server struct {
 	Slack     Slack
 	Telemetry *telemetry.Telemetry
 	Now       func() time.Time
+
+	Admins       []string               // people who count as admins of the workspace, beside those that Slack says are
+	Defaults     *runv1.ChannelSettings // of channels where nothing happened yet
+	RemindersOff bool                   // for the whole installation
 
 	clicks clicks
 }

@@ -58,6 +58,7 @@ type world struct {
 	usuals    map[string]*runv1.Usual // by user
 	latest    []*runv1.Run
 	channel   *runv1.ChannelSettings
+	changes   []*runv1.RunEvent
 	standings []*runv1.Candidate
 	updates   []string // of views
 	known     map[string]people.Person
@@ -88,6 +89,10 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, err)
 	w.Server = &slackhttp.Server{
 		Secrets: []string{secret}, Publisher: w, Knowledge: w, People: w, Slack: w, Telemetry: tel, Now: func() time.Time { return w.now },
+		Admins: []string{"U0CEM"}, Defaults: &runv1.ChannelSettings{
+			Enabled: true, Reminders: true, ReminderOffsetMinutes: 5, LastCallLeadMinutes: 10, ClosingLeadMinutes: 10,
+			DefaultPickupMinutes: 30, FairnessWindow: 5, RetentionDays: 90,
+		},
 	}
 	w.handler, err = w.Handler()
 	require.NoError(t, err)
@@ -145,6 +150,18 @@ func (w *world) LatestRuns(ctx context.Context, _, _ string, limit int) ([]*runv
 func (w *world) Settings(ctx context.Context, _, _ string) (*runv1.ChannelSettings, error) {
 	return w.channel, away(ctx, w.storeAway)
 }
+
+func (w *world) SettingsChanges(ctx context.Context, _, _ string) ([]*runv1.RunEvent, error) {
+	return w.changes, away(ctx, w.storeAway)
+}
+
+func (w *world) PushView(_ context.Context, triggerID string, view slack.ModalViewRequest) error {
+	require.Equal(w.t, "trigger", triggerID)
+	w.views = append(w.views, view)
+	return nil
+}
+
+func (w *world) ChannelName(context.Context, string) (string, error) { return "coffee", nil }
 
 func (w *world) Standings(ctx context.Context, _, _ string) ([]*runv1.Candidate, error) {
 	return w.standings, away(ctx, w.storeAway)

@@ -26,11 +26,15 @@ func (s *Store) Apply(ctx context.Context, tx *postgres.Tx, events []*runv1.RunE
 	if err != nil {
 		return nil, err
 	}
+	queueResets(batch, events)
 	runs, err := queueRuns(batch, events)
 	if err != nil {
 		return nil, err
 	}
 	queueUsuals(batch, events)
+	if err := queueChanges(batch, events); err != nil {
+		return nil, err
+	}
 	var claims []delivery.Claim
 	if err := s.queueDeliveries(batch, deliveries, limit, &claims); err != nil {
 		return nil, err
@@ -197,6 +201,11 @@ func queueUsuals(batch *pgx.Batch, events []*runv1.RunEvent) {
 		if usual := e.GetUsualSaved().GetUsual(); usual != nil {
 			newest[place{e.GetWorkspaceId(), e.GetChannelId() + "/" + usual.GetUserId()}] = e
 		}
+		if cleared := e.GetUsualCleared(); cleared != nil {
+			delete(newest, place{e.GetWorkspaceId(), e.GetChannelId() + "/" + cleared.GetUserId()})
+			batch.Queue(`DELETE FROM ingress.usual WHERE workspace_id = $1 AND channel_id = $2 AND user_id = $3 AND epoch <= $4`,
+				e.GetWorkspaceId(), e.GetChannelId(), cleared.GetUserId(), int64(e.GetEpoch()))
+		}
 	}
 	if len(newest) == 0 {
 		return
@@ -220,6 +229,54 @@ func queueUsuals(batch *pgx.Batch, events []*runv1.RunEvent) {
 			epoch = excluded.epoch, drink = excluded.drink, quantity = excluded.quantity, saved_at = excluded.saved_at
 		WHERE (excluded.epoch, excluded.saved_at) >= (o.epoch, o.saved_at)`,
 		workspaces, channels, users, epochs, drinks, quantities, saved)
+}
+
+// resetChannel deletes what a reset voids. What Slack shows stays there: a click on it is answered.
+var resetChannel = []string{
+	`DELETE FROM ingress.run WHERE workspace_id = $1 AND channel_id = $2 AND epoch < $3`,
+	`DELETE FROM ingress.usual WHERE workspace_id = $1 AND channel_id = $2 AND epoch < $3`,
+	`DELETE FROM ingress.standings WHERE workspace_id = $1 AND channel_id = $2 AND epoch < $3`,
+	`DELETE FROM ingress.delivery WHERE workspace_id = $1 AND channel_id = $2 AND epoch < $3`,
+}
+
+func queueResets(batch *pgx.Batch, events []*runv1.RunEvent) {
+	for _, e := range events {
+		if e.GetChannelReset() == nil {
+			continue
+		}
+		for _, sql := range resetChannel {
+			batch.Queue(sql, e.GetWorkspaceId(), e.GetChannelId(), int64(e.GetEpoch()))
+		}
+	}
+}
+
+// keptChanges are the latest changes of a channel's settings that are remembered.
+const keptChanges = 5
+
+// queueChanges keeps what was changed about channels, the latest few changes of each.
+func queueChanges(batch *pgx.Batch, events []*runv1.RunEvent) error {
+	for _, e := range events {
+		changed := e.GetSettingsChanged()
+		version := e.GetSettings().GetVersion()
+		if changed == nil || changed.GetPrevious().GetVersion() == version {
+			continue
+		}
+		previous, err := marshal.Marshal(changed.GetPrevious())
+		if err != nil {
+			return fmt.Errorf("settings of %s: %w", e.GetChannelId(), err)
+		}
+		settings, err := marshal.Marshal(e.GetSettings())
+		if err != nil {
+			return fmt.Errorf("settings of %s: %w", e.GetChannelId(), err)
+		}
+		batch.Queue(`
+			INSERT INTO ingress.settings_change (workspace_id, channel_id, version, changed_at, actor_id, previous, settings)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+			e.GetWorkspaceId(), e.GetChannelId(), int64(version), e.GetOccurredAt().AsTime(), e.GetActorId(), nonNil(previous), nonNil(settings))
+		batch.Queue(`DELETE FROM ingress.settings_change WHERE workspace_id = $1 AND channel_id = $2 AND version <= $3`,
+			e.GetWorkspaceId(), e.GetChannelId(), int64(version)-keptChanges)
+	}
+	return nil
 }
 
 // nonNil: a nil slice would be NULL.

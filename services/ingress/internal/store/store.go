@@ -82,21 +82,6 @@ func (s *Store) runs(ctx context.Context, sql string, args ...any) ([]*runv1.Run
 	return runs, nil
 }
 
-// Settings returns a channel's settings, nil if nothing happened there yet.
-func (s *Store) Settings(ctx context.Context, workspaceID, channelID string) (*runv1.ChannelSettings, error) {
-	var rows []struct{ Settings []byte }
-	err := s.db.Read(ctx).Raw(`
-		SELECT settings FROM ingress.channel WHERE workspace_id = ? AND channel_id = ?`, workspaceID, channelID).Scan(&rows).Error
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	settings := &runv1.ChannelSettings{}
-	if err := proto.Unmarshal(rows[0].Settings, settings); err != nil {
-		return nil, fmt.Errorf("settings of a channel: %w", err)
-	}
-	return settings, nil
-}
-
 // Standings returns where a channel's people stand, nil if no run has been closed there.
 func (s *Store) Standings(ctx context.Context, workspaceID, channelID string) ([]*runv1.Candidate, error) {
 	var rows []struct{ Standings []byte }
