@@ -9,7 +9,8 @@ const pastRuns = 1_000_000
 
 // past fills the tables of runs with what a large installation has after a few months: closed runs with three orders
 // each, spread over all channels and over 80 days.
-var past = []string{fmt.Sprintf(`
+var past = []string{
+	fmt.Sprintf(`
 	INSERT INTO runs.run (id, workspace_id, channel_id, epoch, status, version, initiator_id, correlation_id, place,
 		started_at, pickup_at, ended_at, assignment_no, assignment_state, runner_id, requested_at, asked_at, assigned_at)
 	SELECT gen_random_uuid(), workspace_id, channel_id, epoch, 'closed', 5, 'U000001', '', 'Lobby café',

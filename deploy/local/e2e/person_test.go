@@ -56,6 +56,36 @@ func (p person) form() string {
 	return slacksim.Reader{}.View(*view)
 }
 
+// enters submits the settings form with these values, by block. fault: the block in which a fault is said; empty: none.
+func (p person) enters(values map[string]string, fault string) {
+	p.t.Helper()
+	view, err := p.Modal(p.t.Context(), p.ID)
+	require.NoError(p.t, err)
+	require.NotNil(p.t, view, "no form is open")
+	result, err := p.Submit(p.t.Context(), p.ID, view.ID, values)
+	require.NoError(p.t, err)
+	if fault == "" {
+		require.Equal(p.t, "closed", result.Result, "%v", result.Errors)
+		return
+	}
+	require.Contains(p.t, result.Errors, fault)
+}
+
+// resets confirms, from the settings form, that the channel of that name is reset.
+func (p person) resets(name string) {
+	p.t.Helper()
+	view, err := p.Modal(p.t.Context(), p.ID)
+	require.NoError(p.t, err)
+	require.NotNil(p.t, view, "no form is open")
+	_, err = p.ClickView(p.t.Context(), p.ID, view.ID, "reset", nil)
+	require.NoError(p.t, err)
+	confirm, err := p.Modal(p.t.Context(), p.ID)
+	require.NoError(p.t, err)
+	result, err := p.Submit(p.t.Context(), p.ID, confirm.ID, map[string]string{"name": name})
+	require.NoError(p.t, err)
+	require.Equal(p.t, "updated", result.Result, "%v", result.Errors)
+}
+
 // reads waits until a message shows all the words.
 func (p person) reads(words ...string) slacksim.Message {
 	p.t.Helper()

@@ -16,7 +16,7 @@ func TestAWholeRun(t *testing.T) {
 	ana, ben, cem := w.person("Ana"), w.person("Ben"), w.person("Cem")
 
 	ana.types("/coffee in 20m Lobby café")
-	cem.reads("Coffee run", "started by @Ana", "Lobby café", "No orders yet", "[ Order ]", "[ My usual ]", "[ Close run ]")
+	cem.reads("Coffee run", "started by @Ana", "Lobby café", "No orders yet", "Ordering closes at", "[ Order ]", "[ My usual ]", "[ I'll go ]", "[ Close run ]")
 
 	ben.orders("Earl Grey")
 	cem.reads("1 order", "1 × Earl Grey (Ben)")
@@ -84,7 +84,9 @@ func TestWhoMayEndARun(t *testing.T) {
 
 	ben.types("/coffee")
 	cem.reads("Coffee run", "started by @Ben")
-	cem.picks("cancel")
+	cem.picks("ask_cancel")
+	cem.reads("only visible to Cem", "Cancel this run for everybody?")
+	cem.presses("cancel")
 	cem.reads("only visible to Cem", "Only Ben or a channel admin can cancel this run.")
 	ben.presses("close")
 	ben.reads("only visible to Ben", "Nobody has ordered yet. Cancel the run instead?", "[ Cancel run ]")
@@ -95,7 +97,9 @@ func TestWhoMayEndARun(t *testing.T) {
 	// Ana is an admin of the workspace.
 	ben.types("/coffee")
 	cem.reads("No orders yet")
-	ana.picks("cancel")
+	ana.picks("ask_cancel")
+	ana.reads("only visible to Ana", "Cancel this run for everybody?")
+	ana.presses("cancel")
 	w.eventually("it is cancelled", func() bool { return cem.count("Coffee run", "Cancelled.") == 2 })
 	ben.types("/coffee")
 	cem.reads("No orders yet")

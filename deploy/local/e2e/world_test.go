@@ -31,9 +31,10 @@ const soon = 45 * time.Second
 type world struct {
 	*stack.Stack
 	*office.Office
-	t   testing.TB
-	db  *testkit.Database
-	log *log
+	t     testing.TB
+	db    *testkit.Database
+	log   *log
+	clock *stack.Clock
 
 	brokerConfig server.KafkaConfig
 	broker       *server.Kafka
@@ -105,9 +106,11 @@ func (w *world) start(env ...string) {
 	w.t.Helper()
 	readable := &log{}
 	var err error
+	w.clock, err = stack.NewClock(w.t.TempDir())
+	require.NoError(w.t, err)
 	w.Stack, err = stack.Start(w.t.Context(), stack.Config{
 		Dir: w.t.TempDir(), DatabaseURL: w.db.URL, KafkaBootstrap: w.broker.Bootstrap,
-		Binaries: binaries, CoverDir: coverDir, Env: env, RawLog: w.log, Out: readable,
+		Binaries: binaries, CoverDir: coverDir, Env: env, Clock: w.clock, RawLog: w.log, Out: readable,
 	})
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() {
@@ -187,6 +190,12 @@ func eventually(ok func() bool) bool {
 	return false
 }
 
+// later moves the time of all processes ahead, instead of waiting.
+func (w *world) later(d time.Duration) {
+	w.t.Helper()
+	require.NoError(w.t, w.clock.Move(d))
+}
+
 // settled waits until nothing is under way: every command and event was applied and every message was sent. Only then
 // "exactly once" can be told from "not twice yet".
 func (w *world) settled() {
@@ -206,11 +215,12 @@ func (w *world) underWay(conn *pgx.Conn) string {
 		}
 	}
 	for query, name := range map[string]string{
-		"SELECT count(*) FROM ingress.delivery WHERE state = 'pending'":                             "messages to Slack",
-		"SELECT count(*) FROM runs.run WHERE status = 'closing'":                                    "the choice of a runner",
-		"SELECT count(*) FROM reminder.timer WHERE fired_at IS NULL AND due_at < clock_timestamp()": "a reminder",
+		"SELECT count(*) FROM ingress.delivery WHERE state = 'pending'":                "messages to Slack",
+		"SELECT count(*) FROM runs.run WHERE assignment_state = 'choosing'":            "the choice of a runner",
+		"SELECT count(*) FROM reminder.timer WHERE fired_at IS NULL AND due_at < $now": "a reminder",
 	} {
-		if w.number(conn, query) > 0 {
+		now := "'" + w.clock.Now().Format(time.RFC3339Nano) + "'"
+		if w.number(conn, strings.ReplaceAll(query, "$now", now)) > 0 {
 			what = append(what, name)
 		}
 	}

@@ -13,10 +13,13 @@ import (
 var Services = []string{"ingress", "runs", "fairness", "reminder"}
 
 // Build compiles the four service binaries of the repository at root into dir, with one call of the Go command
-// so that what they share is compiled once. cover adds coverage counters (go build -cover), which a binary
+// so that what they share is compiled once. tags are build tags; the services that are released have none. cover adds coverage counters (go build -cover), which a binary
 // writes to Config.CoverDir when it ends. more are further programs to build.
-func Build(ctx context.Context, root, dir string, cover bool, more ...string) error {
+func Build(ctx context.Context, root, dir, tags string, cover bool, more ...string) error {
 	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", dir + string(filepath.Separator)}
+	if tags != "" {
+		args = append(args, "-tags="+tags)
+	}
 	if cover {
 		args = append(args, "-cover", "-covermode=atomic", "-coverpkg=github.com/coffeebuddy/coffeebuddy/...")
 	}

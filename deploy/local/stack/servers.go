@@ -165,7 +165,7 @@ func (s *Stack) startSlack() error {
 	s.SlackAPIURL = s.PageURL + "/api/"
 	sim, err := slacksim.New(slacksim.Config{
 		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
-		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Limits: slacksim.Limits{Off: s.cfg.NoLimits},
+		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Now: s.cfg.Clock.Now, Limits: slacksim.Limits{Off: s.cfg.NoLimits},
 	})
 	if err != nil {
 		return fmt.Errorf("slack simulator: %w", err)

@@ -30,6 +30,7 @@ type Config struct {
 	Port     int       // wished for the page, and the next ones for the services; taken: others. 0: any
 	Binaries string    // folder of ready-built services; empty: build them
 	CoverDir string    // build with coverage counters and have them written here
+	Clock    *Clock    // of the whole stack; nil: the machine's
 	NoLimits bool      // simulator without Slack's rate limits, for load
 	Env      []string  // further environment of the services, NAME=value
 	Out      io.Writer // merged, readable logs; nil: nowhere
@@ -98,7 +99,7 @@ func (s *Stack) build(ctx context.Context) error {
 	}
 	s.cfg.Binaries = filepath.Join(s.cfg.Dir, "bin")
 	defer time.AfterFunc(patience, func() { s.Say("building the services; the first time that takes a few minutes") }).Stop()
-	return Build(ctx, s.cfg.Root, s.cfg.Binaries, s.cfg.CoverDir != "")
+	return Build(ctx, s.cfg.Root, s.cfg.Binaries, "", s.cfg.CoverDir != "")
 }
 
 func (s *Stack) startServices(ctx context.Context) error {
@@ -112,6 +113,9 @@ func (s *Stack) startServices(ctx context.Context) error {
 	)
 	if s.cfg.CoverDir != "" {
 		env = append(env, "GOCOVERDIR="+s.cfg.CoverDir)
+	}
+	if s.cfg.Clock != nil {
+		env = append(env, "CLOCK_OFFSET_FILE="+s.cfg.Clock.file)
 	}
 	env = append(env, s.cfg.Env...)
 	var faults []error

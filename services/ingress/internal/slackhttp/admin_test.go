@@ -2,6 +2,7 @@ package slackhttp_test
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,10 +90,7 @@ func TestSettingsOutOfBoundsAreSaidInTheirFields(t *testing.T) {
 	} {
 		w := newWorld(t)
 		require.Empty(t, w.coffee("admin", fields{"user_id": "U0ADMIN"}))
-		values := fields{}
-		for b, v := range numbers {
-			values[b] = v
-		}
+		values := maps.Clone(numbers)
 		values[block] = value
 		answer := w.interact(entered(w.views[0].PrivateMetadata, values))
 		var response struct{ Errors fields }
