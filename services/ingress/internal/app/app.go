@@ -54,7 +54,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 		return err
 	}
 	door := &slackhttp.Server{
-		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: store.New(questions, delivery.Lease), People: directory, Slack: web,
+		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: store.New(questions, delivery.Lease), People: directory, Slack: web, Greeter: sender,
 		Telemetry: rt.Telemetry, Now: rt.Now, Admins: cfg.Admins, Defaults: cfg.defaults(), RemindersOff: cfg.DisableReminders,
 	}
 	handler, err := door.Handler()
@@ -68,6 +68,7 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Check("slack", web.Check)
 	rt.Check("consumer", consumer.Check)
 
+	rt.Go("homes", service.Repeat(rt.Log, "refreshing app homes", slackhttp.HomesEvery, door.RefreshHomes))
 	rt.Go("deliveries", sender.Run)
 	rt.Go("consumer", consumer.Run)
 	return nil

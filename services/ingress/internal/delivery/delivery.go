@@ -27,6 +27,8 @@ const (
 	LastCall Kind = "last_call"
 	// Arrival tells those who ordered, in the card's thread, that the coffee is here.
 	Arrival Kind = "arrival"
+	// Greeting tells a channel, or someone who wrote to the bot, what it does.
+	Greeting Kind = "greeting"
 	// Offer tells the runner by direct message that someone would go instead.
 	Offer Kind = "offer"
 	// Relief tells whoever was the runner by direct message that someone else goes.

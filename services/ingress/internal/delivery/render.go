@@ -33,6 +33,8 @@ func (s *Sender) render(ctx context.Context, c *Claim, now time.Time) []message.
 		return []message.Message{message.Offer(run, names)}
 	case Relief:
 		return []message.Message{message.Relief(run, names)}
+	case Greeting:
+		return []message.Message{message.Hello()}
 	case Notice:
 		return []message.Message{message.Abandoned(c.ChannelID, c.cause(), c.Ref)}
 	case Answer:

@@ -88,6 +88,17 @@ func lastCall(d Delivery, event *runv1.RunEvent) Delivery {
 	return d
 }
 
+// OfGreeting greets a conversation, once for the event that made it worth a greeting.
+func OfGreeting(workspaceID, conversation, eventID string, at time.Time, cause Cause) Delivery {
+	return Delivery{
+		Key: "greeting/" + eventID, Kind: Greeting, WorkspaceID: workspaceID, ChannelID: conversation, Conversation: conversation,
+		ObsoleteAt: at.Add(greetingLife), Cause: cause,
+	}
+}
+
+// greetingLife is how long after it was invited a bot still says hello.
+const greetingLife = 10 * time.Minute
+
 // OfReminder is the direct message that a runner's moment asks for.
 func OfReminder(event *reminderv1.ReminderEvent, cause Cause) Delivery {
 	run, due := event.GetRun(), event.GetRunnerReminderDue()
@@ -157,7 +168,7 @@ func (c *Claim) obsolete(now time.Time) string {
 	switch {
 	case !now.Before(c.ObsoleteAt):
 		return "too_late"
-	case c.Kind == Answer || c.Kind == Notice:
+	case c.Kind == Answer || c.Kind == Notice || c.Kind == Greeting:
 		return ""
 	case run == nil:
 		return "run_unknown"

@@ -130,6 +130,15 @@ func (s *Sender) wake() {
 	}
 }
 
+// Greet records a greeting and has it sent soon.
+func (s *Sender) Greet(ctx context.Context, d Delivery) error {
+	if err := s.queue.Record(ctx, d); err != nil {
+		return err
+	}
+	s.wake()
+	return nil
+}
+
 // Run sends until ctx ends, then finishes what is under way and gives the rest back.
 func (s *Sender) Run(ctx context.Context) error {
 	recordingCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -17,8 +17,10 @@ const (
 	CallbackSettings = "settings"
 	CallbackReset    = "reset"
 
-	BlockSwitches                                  = "switches" // checkboxes with the values below
-	SwitchEnabled, SwitchReminders, SwitchLastCall = "enabled", "reminders", "last_call"
+	BlockSwitches   = "switches" // checkboxes with the values below
+	SwitchEnabled   = "enabled"
+	SwitchReminders = "reminders"
+	SwitchLastCall  = "last_call"
 
 	BlockOffset    = "reminder_offset"
 	BlockLastCall  = "last_call_lead"
@@ -32,7 +34,8 @@ const (
 
 	ActionReset = "reset" // opens the second form
 
-	PolicyFairShare, PolicyRotation = "fair_share", "rotation"
+	PolicyFairShare = "fair_share"
+	PolicyRotation  = "rotation"
 )
 
 // Bound is what a number among the settings may be; runs and the database enforce it, too.

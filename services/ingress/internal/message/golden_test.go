@@ -41,6 +41,12 @@ func golden(t *testing.T, name string, shown ...any) {
 			}
 			fmt.Fprintf(&out, "════%s════ reads\n%s\n──── hears\n%s\n──── gets\n%s\n", title, read, heard,
 				shorten(encode(t, map[string]any{"text": part.Text, "blocks": json.RawMessage(blocks)})))
+		case slack.HomeTabViewRequest:
+			raw := encode(t, part)
+			require.NoError(t, slacksim.ValidateView(raw))
+			var view slacksim.View
+			require.NoError(t, json.Unmarshal(raw, &view))
+			fmt.Fprintf(&out, "════%s════ reads\n%s\n──── gets\n%s\n", title, reader(t).View(view), raw)
 		case slack.ModalViewRequest:
 			raw := encode(t, part)
 			require.NoError(t, slacksim.ValidateView(raw))

@@ -26,6 +26,7 @@ var unconfirmed = map[string]string{
 	ActionWithdraw:  "that your order is withdrawn: look at the card in a minute, and withdraw it again if it is still there",
 	ActionClose:     "that the run is closed: look at the card in a minute, and close it again if it is still open",
 	ActionCancel:    "that the run is cancelled: look at the card in a minute, and cancel it again if it is still open",
+	ActionReminders: "that setting: open my Home again in a minute to see",
 	ActionSettings:  "the settings: open them again in a minute to see",
 	ActionReset:     "the reset: try again in a minute",
 	ActionSaveUsual: "your usual: try `/coffee usual` in a minute, and say it again if it isn't there",

@@ -94,14 +94,30 @@ func (c *Client) InChannel(ctx context.Context, channelID string) (bool, error) 
 	return in, nil
 }
 
+// Forget has the next InChannel ask again.
+func (c *Client) Forget(channelID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.channels, channelID)
+}
+
+// Revoked notes that the token is of no use any more: readiness says so until a call goes well again.
+func (c *Client) Revoked() { c.refused.Store(true) }
+
+// PublishHome shows someone their App Home.
+func (c *Client) PublishHome(ctx context.Context, userID string, view slackgo.HomeTabViewRequest) error {
+	return c.call(ctx, "views.publish", func(ctx context.Context) error {
+		_, err := c.api.PublishViewContext(ctx, slackgo.PublishViewContextRequest{UserID: userID, View: view})
+		return err
+	})
+}
+
 // forget has the next InChannel ask again, after a call that would not have failed in a channel we are in.
 func (c *Client) forget(channelID string, err error) {
 	if code := CodeOf(err); code != "not_in_channel" && code != "channel_not_found" {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.channels, channelID)
+	c.Forget(channelID)
 }
 
 // ChannelName returns a channel's name, without a number sign.

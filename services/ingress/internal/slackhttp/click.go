@@ -58,6 +58,9 @@ func (s *Server) clickedInView(ctx context.Context, in interaction) error {
 	if len(in.Actions) == 0 {
 		return errBad
 	}
+	if in.View.Type == "home" {
+		return s.clickedAtHome(ctx, in)
+	}
 	if in.Actions[0].ActionID == message.ActionReset {
 		return s.askReset(ctx, in)
 	}

@@ -46,6 +46,7 @@ type choice struct {
 // view is a submitted form.
 type view struct {
 	ID              string `json:"id"`
+	Type            string `json:"type"` // modal or home
 	Hash            string `json:"hash"`
 	CallbackID      string `json:"callback_id"`
 	PrivateMetadata string `json:"private_metadata"`

@@ -43,7 +43,11 @@ func (s *Server) publish(ctx context.Context, from click, runID string, cmd *com
 	cmd.WorkspaceId, cmd.ChannelId, cmd.ReplyTo = workspaceID, from.channelID, cmp.Or(from.replyTo, from.channelID)
 	cmd.Actor = &commandv1.Actor{UserId: from.userID, WorkspaceAdmin: from.admin}
 	cmd.IssuedAt, cmd.ExpiresAt = timestamppb.New(now), timestamppb.New(now.Add(expiry))
-	msg, err := bus.Encode(topic.Commands, topic.Key(workspaceID, from.channelID), cmd.Id, runID, now, cmd)
+	about := from.channelID
+	if about == "" { // a personal command
+		about = from.userID
+	}
+	msg, err := bus.Encode(topic.Commands, topic.Key(workspaceID, about), cmd.Id, runID, now, cmd)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/delivery"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/people"
 )
@@ -33,6 +34,10 @@ type Knowledge interface {
 	// LatestRuns are the channel's, the newest first.
 	LatestRuns(ctx context.Context, workspaceID, channelID string, limit int) ([]*runv1.Run, error)
 	Settings(ctx context.Context, workspaceID, channelID string) (*runv1.ChannelSettings, error)
+	// Usuals are the channels in which someone has a usual, with these.
+	Usuals(ctx context.Context, workspaceID, userID string, limit int) (channels []string, usuals []*runv1.Usual, err error)
+	// Personal are someone's own settings.
+	Personal(ctx context.Context, workspaceID, userID string) (*runv1.PersonalSettings, error)
 	SettingsChanges(ctx context.Context, workspaceID, channelID string) ([]*runv1.RunEvent, error)
 	Standings(ctx context.Context, workspaceID, channelID string) ([]*runv1.Candidate, error)
 }
@@ -53,6 +58,12 @@ type Slack interface {
 	// InChannel says whether the bot is a member.
 	InChannel(ctx context.Context, channelID string) (bool, error)
 	OpenView(ctx context.Context, triggerID string, view slack.ModalViewRequest) error
+	PublishHome(ctx context.Context, userID string, view slack.HomeTabViewRequest) error
+	PostEphemeral(ctx context.Context, channelID, userID string, m message.Message) error
+	// Forget has the next InChannel ask again.
+	Forget(channelID string)
+	// Revoked notes that the token is of no use any more.
+	Revoked()
 	// PushView puts a modal on top of another, for whoever's click triggerID came with.
 	PushView(ctx context.Context, triggerID string, view slack.ModalViewRequest) error
 	// ChannelName is the name that people see.
@@ -63,6 +74,11 @@ type Slack interface {
 	Respond(ctx context.Context, responseURL string, m message.Message) error
 	// Replace answers to a response_url with new blocks for the message that was clicked on.
 	Replace(ctx context.Context, responseURL, text string, blocks []any) error
+}
+
+// Greeter says hello, once.
+type Greeter interface {
+	Greet(ctx context.Context, d delivery.Delivery) error
 }
 
 // Publisher hands commands over durably.
@@ -76,6 +92,7 @@ type Server struct {
 	Publisher Publisher
 	Knowledge Knowledge
 	People    People
+	Greeter   Greeter
 	Slack     Slack
 	Telemetry *telemetry.Telemetry
 	Now       func() time.Time
@@ -85,6 +102,7 @@ type Server struct {
 	RemindersOff bool                   // for the whole installation
 
 	clicks clicks
+	homes  homes
 }
 
 // Handler returns the routes below /slack/.

@@ -28,6 +28,7 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
 	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/delivery"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/people"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slackhttp"
@@ -61,6 +62,11 @@ type world struct {
 	changes   []*runv1.RunEvent
 	standings []*runv1.Candidate
 	updates   []string // of views
+	homes     []slack.HomeTabViewRequest
+	whispers  []string
+	forgotten []string // channels
+	revoked   bool
+	greetings []delivery.Delivery
 	known     map[string]people.Person
 	expected  []string // people
 	outside   bool     // the bot is in no channel
@@ -88,7 +94,7 @@ func newWorld(t testing.TB) *world {
 	tel, err := telemetry.New("ingress", "test", telemetry.Config{LogLevel: slog.LevelDebug}, w.logs, w.spans)
 	require.NoError(t, err)
 	w.Server = &slackhttp.Server{
-		Secrets: []string{secret}, Publisher: w, Knowledge: w, People: w, Slack: w, Telemetry: tel, Now: func() time.Time { return w.now },
+		Secrets: []string{secret}, Publisher: w, Knowledge: w, People: w, Slack: w, Greeter: w, Telemetry: tel, Now: func() time.Time { return w.now },
 		Admins: []string{"U0CEM"}, Defaults: &runv1.ChannelSettings{
 			Enabled: true, Reminders: true, ReminderOffsetMinutes: 5, LastCallLeadMinutes: 10, ClosingLeadMinutes: 10,
 			DefaultPickupMinutes: 30, FairnessWindow: 5, RetentionDays: 90,
@@ -149,6 +155,36 @@ func (w *world) LatestRuns(ctx context.Context, _, _ string, limit int) ([]*runv
 
 func (w *world) Settings(ctx context.Context, _, _ string) (*runv1.ChannelSettings, error) {
 	return w.channel, away(ctx, w.storeAway)
+}
+
+func (w *world) Usuals(ctx context.Context, _, userID string, _ int) ([]string, []*runv1.Usual, error) {
+	usual := w.usuals[userID]
+	if usual == nil {
+		return nil, nil, away(ctx, w.storeAway)
+	}
+	return []string{"C0COFFEE"}, []*runv1.Usual{usual}, away(ctx, w.storeAway)
+}
+
+func (w *world) Personal(ctx context.Context, _, _ string) (*runv1.PersonalSettings, error) {
+	return nil, away(ctx, w.storeAway)
+}
+
+func (w *world) PublishHome(_ context.Context, _ string, view slack.HomeTabViewRequest) error {
+	w.homes = append(w.homes, view)
+	return nil
+}
+
+func (w *world) PostEphemeral(_ context.Context, channelID, userID string, m message.Message) error {
+	w.whispers = append(w.whispers, channelID+" "+userID+" "+m.Text)
+	return nil
+}
+
+func (w *world) Forget(channelID string) { w.forgotten = append(w.forgotten, channelID) }
+func (w *world) Revoked()                { w.revoked = true }
+
+func (w *world) Greet(_ context.Context, d delivery.Delivery) error {
+	w.greetings = append(w.greetings, d)
+	return nil
 }
 
 func (w *world) SettingsChanges(ctx context.Context, _, _ string) ([]*runv1.RunEvent, error) {

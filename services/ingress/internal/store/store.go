@@ -18,7 +18,7 @@ import (
 const (
 	Schema    = "ingress"
 	Role      = "coffeebuddy_ingress"
-	Migration = 5
+	Migration = 6
 )
 
 // Store is ingress's part of the database.
@@ -115,6 +115,26 @@ func (s *Store) SaveStandings(ctx context.Context, tx *postgres.Tx, events []*fa
 		batch.Queue(saveStandings, e.GetWorkspaceId(), e.GetChannelId(), int64(e.GetEpoch()), int64(e.GetStandingsChanged().GetVersion()), bytes)
 	}
 	return tx.Pgx().SendBatch(ctx, batch).Close()
+}
+
+// Usuals returns the channels in which someone has a usual, the latest first, with these, at most limit.
+func (s *Store) Usuals(ctx context.Context, workspaceID, userID string, limit int) (channels []string, usuals []*runv1.Usual, err error) {
+	var rows []struct {
+		ChannelID string
+		Drink     string
+		Quantity  uint32
+	}
+	err = s.db.Read(ctx).Raw(`
+		SELECT channel_id, drink, quantity FROM ingress.usual WHERE workspace_id = ? AND user_id = ? ORDER BY saved_at DESC LIMIT ?`,
+		workspaceID, userID, limit).Scan(&rows).Error
+	if err != nil {
+		return nil, nil, fmt.Errorf("load usuals of %s: %w", userID, err)
+	}
+	for _, row := range rows {
+		channels = append(channels, row.ChannelID)
+		usuals = append(usuals, &runv1.Usual{UserId: userID, Drink: row.Drink, Quantity: row.Quantity})
+	}
+	return channels, usuals, nil
 }
 
 // Usual returns a person's usual drink in a channel, nil if there is none.
