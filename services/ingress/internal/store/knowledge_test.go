@@ -117,3 +117,42 @@ func TestStandingsFromBeforeAResetAreNotShown(t *testing.T) {
 	require.Zero(t, k.cups())
 	require.EqualValues(t, 1, k.save(2, 1, 1))
 }
+
+func TestAForgottenUsualIsGone(t *testing.T) {
+	now := time.Now()
+	about := func(minute int) *runv1.RunEvent {
+		return &runv1.RunEvent{WorkspaceId: office, ChannelId: coffee, Epoch: 1, OccurredAt: timestamppb.New(now.Add(time.Duration(minute) * time.Minute))}
+	}
+	saved := func(minute int, drink string) *runv1.RunEvent {
+		e := about(minute)
+		e.What = &runv1.RunEvent_UsualSaved{UsualSaved: &runv1.UsualSaved{Usual: &runv1.Usual{UserId: ana, Drink: drink, Quantity: 1}}}
+		return e
+	}
+	cleared := func(minute int, userID string) *runv1.RunEvent {
+		e := about(minute)
+		e.What = &runv1.RunEvent_UsualCleared{UsualCleared: &runv1.UsualCleared{UserId: userID}}
+		return e
+	}
+	type batch []*runv1.RunEvent
+	for name, c := range map[string]struct {
+		batches []batch
+		want    string
+	}{
+		"forgotten":                  {[]batch{{saved(1, "Tea")}, {cleared(2, ana)}}, ""},
+		"at once":                    {[]batch{{saved(1, "Tea"), cleared(2, ana)}}, ""},
+		"and another":                {[]batch{{saved(1, "Tea"), cleared(2, ana), saved(3, "Mocha")}}, "Mocha"},
+		"someone else's":             {[]batch{{saved(1, "Tea")}, {cleared(2, "U0BEN")}}, "Tea"},
+		"published again after that": {[]batch{{saved(1, "Tea")}, {cleared(2, ana)}, {saved(3, "Mocha")}, {cleared(2, ana)}}, "Mocha"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKitchen(t)
+			for _, events := range c.batches {
+				_, err := k.apply(0, nil, events...)
+				require.NoError(t, err)
+			}
+			usual, err := k.Usual(t.Context(), office, coffee, ana)
+			require.NoError(t, err)
+			require.Equal(t, c.want, usual.GetDrink())
+		})
+	}
+}
