@@ -6,11 +6,11 @@ import (
 )
 
 const help = "*CoffeeBuddy organises coffee runs.* Someone starts one, everybody orders, and whoever's turn it is goes.\n\n" +
-	"`/coffee` — start a run, pickup in 30 minutes\n" +
+	"`/coffee` — start a run, pickup in 30 minutes unless an admin set another time\n" +
 	"`/coffee 10:30` — pickup at that time (also `3pm`, `15.30`, `noon`)\n" +
 	"`/coffee in 20m` — pickup that long from now (also `in 1h 15m`, `+20`)\n" +
 	"`/coffee 3pm Lobby café` — with a place, after the time\n" +
-	"`/coffee note=\"Lobby café\"` — with a place alone\n" +
+	"`/coffee pickup=10:30 note=\"Lobby café\"` — the same spelled out; each half works alone\n" +
 	"`/coffee status`, `close`, `cancel` — the open run\n" +
 	"`/coffee usual`, `usual Flat white`, `usual clear` — your drink for one click\n" +
 	"`/coffee fairness`, `history` — who owes what, and the latest runs\n" +

@@ -59,6 +59,8 @@ const (
 	ActionRelieve  = "relieve"
 
 	ActionStart = "start" // the value is a StartValue
+
+	ActionForget = "forget" // no button: /coffee usual clear
 )
 
 // only is a message of our own words, in mrkdwn.

@@ -64,7 +64,9 @@ func (o OrderModal) View() slack.ModalViewRequest {
 	context := OrderContext{RunID: o.Run.GetId(), ChannelID: o.Run.GetChannelId(), Taps: o.Taps}
 	var taps []slack.BlockElement
 	for i, recent := range o.Recents[:min(len(o.Recents), mostRecents)] {
-		taps = append(taps, button(fmt.Sprintf("%s_%d", ActionRecent, i), recent, cut(shown(recent), 30)))
+		tap := button(fmt.Sprintf("%s_%d", ActionRecent, i), recent, cut(shown(recent), 30))
+		tap.AccessibilityLabel = cut("Fill in "+shown(recent), maxLabel)
+		taps = append(taps, tap)
 	}
 	if len(taps) > 0 {
 		blocks = append(blocks, slack.NewActionBlock("recents", taps...))

@@ -38,6 +38,7 @@ var unconfirmed = map[string]string{
 	ActionArrived:   "that the coffee is here: please press it again in a minute, or tell the channel",
 	ActionTakeOver:  "your offer: please press it again in a minute",
 	ActionRelieve:   "the change: please press it again in a minute",
+	ActionForget:    "that your usual is forgotten: try `/coffee usual` in a minute, and clear it again if it is still there",
 	ActionStart:     "your run: look at the channel in a minute, and start it again if it isn't there",
 }
 

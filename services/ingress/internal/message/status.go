@@ -3,7 +3,9 @@ package message
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -21,9 +23,32 @@ func History(runs []*runv1.Run, names Names) Message {
 		return only("No run has ended in this channel yet. `/coffee` starts one.")
 	}
 	m := only("*The latest %s in this channel*", plural(len(runs), "run", "runs"))
+	var heard []string
 	for _, r := range runs {
-		m.Blocks = append(m.Blocks, mrkdwn("<!date^%d^{date_short_pretty} {time}|%s UTC>", r.GetPickupAt().GetSeconds(),
-			r.GetPickupAt().AsTime().Format("2 Jan 15:04")), small("%s", ended(r, names)))
+		at, what := fmt.Sprintf("<!date^%d^{date_short_pretty} {time}|%s UTC>", r.GetPickupAt().GetSeconds(),
+			r.GetPickupAt().AsTime().Format("2 Jan 15:04")), ended(r, names)
+		m.Blocks = append(m.Blocks, mrkdwn("%s", at), small("%s", what))
+		heard = append(heard, at+" "+escape(what))
+	}
+	return m.heard(heard, len(runs))
+}
+
+// maxHeard is how long a message's top-level text may get.
+const maxHeard = 900
+
+// heard adds the lines of a table to the top-level text, which is all that a screen reader says, as far as there is
+// room. The rest of total is counted.
+func (m Message) heard(lines []string, total int) Message {
+	for i, line := range lines {
+		text := m.Text + " " + line + "."
+		if utf8.RuneCountInString(text) > maxHeard {
+			lines = lines[:i]
+			break
+		}
+		m.Text = text
+	}
+	if more := total - len(lines); more > 0 {
+		m.Text += fmt.Sprintf(" And %d more.", more)
 	}
 	return m
 }
@@ -50,8 +75,8 @@ func ended(r *runv1.Run, names Names) string {
 	return strings.Join(parts, " · ")
 }
 
-// mostStandings are the most people whom a table shows.
-const mostStandings = 30
+// MostStandings are the most people whom a table shows.
+const MostStandings = 30
 
 // Standings shows who owes what, most indebted people first, and says how the channel's rule works.
 func Standings(all []*runv1.Candidate, policy runv1.FairnessPolicy, window uint32, names Names) Message {
@@ -59,17 +84,18 @@ func Standings(all []*runv1.Candidate, policy runv1.FairnessPolicy, window uint3
 		return only("Nobody owes anything here yet: no run has been closed. `/coffee` starts one.")
 	}
 	m := only("*Who owes what*").and("%s", rule(policy, window))
-	for from := 0; from < min(len(all), mostStandings); from += 10 {
+	var heard []string
+	for from := 0; from < min(len(all), MostStandings); from += 10 {
 		var lines []string
-		for _, c := range all[from:min(len(all), mostStandings, from+10)] {
-			lines = append(lines, standing(c, all, names))
+		for _, c := range all[from:min(len(all), MostStandings, from+10)] {
+			lines, heard = append(lines, standing(c, all, names)), append(heard, escape(stands(c, names)))
 		}
 		m.Blocks = append(m.Blocks, plain(strings.Join(lines, "\n")))
 	}
-	if more := len(all) - mostStandings; more > 0 {
+	if more := len(all) - MostStandings; more > 0 {
 		m.Blocks = append(m.Blocks, small("and %s", plural(more, "other", "others")))
 	}
-	return m
+	return m.heard(heard, len(all))
 }
 
 // rule is how a policy works, in a sentence.
@@ -82,8 +108,17 @@ func rule(policy runv1.FairnessPolicy, window uint32) string {
 
 // standing is someone's line of a table: in words, and then as a bar, which says nothing to who only hears it.
 func standing(c *runv1.Candidate, all []*runv1.Candidate, names Names) string {
-	return fmt.Sprintf("%s: %s · %s, %s  %s", names.of(c.GetUserId()), owes(c.GetBalanceMicros()),
-		plural(int(c.GetCups()), "cup", "cups"), ran(c), bar(c, all))
+	return stands(c, names) + "  " + bar(c, all)
+}
+
+// stands says where someone stands, and what that comes from.
+func stands(c *runv1.Candidate, names Names) string {
+	share := ""
+	if c.GetOwedMicros() != 0 {
+		share = ", a share of " + amount(c.GetOwedMicros())
+	}
+	return fmt.Sprintf("%s: %s · %s%s, %s", names.of(c.GetUserId()), owes(c.GetBalanceMicros()),
+		plural(int(c.GetCups()), "cup", "cups"), share, ran(c))
 }
 
 const barWidth = 5
@@ -103,19 +138,23 @@ func bar(c *runv1.Candidate, all []*runv1.Candidate) string {
 }
 
 func owes(micros int64) string {
-	runs := math.Round(float64(micros)/1e5) / 10
-	switch {
-	case runs == -1:
-		return "owes 1 run"
-	case runs < 0:
-		return fmt.Sprintf("owes %.3g runs", -runs)
-	case runs == 1:
-		return "is 1 run ahead"
-	case runs > 0:
-		return fmt.Sprintf("is %.3g runs ahead", runs)
-	default:
+	switch runs := amount(micros); {
+	case runs == amount(0):
 		return "is even"
+	case micros < 0:
+		return "owes " + runs
+	default:
+		return "is " + runs + " ahead"
 	}
+}
+
+// amount is how many runs something comes to, whichever way, to a tenth.
+func amount(micros int64) string {
+	runs := math.Abs(math.Round(float64(micros)/1e5) / 10)
+	if runs == 1 {
+		return "1 run"
+	}
+	return strconv.FormatFloat(runs, 'f', -1, 64) + " runs"
 }
 
 func ran(c *runv1.Candidate) string {
@@ -139,11 +178,10 @@ func ran(c *runv1.Candidate) string {
 func WhyModal(run *runv1.Run, names Names) slack.ModalViewRequest {
 	a := run.GetAssignment()
 	e := a.GetExplanation()
-	why := Why(a, names)
-	if why == "" {
-		why = names.of(a.GetRunnerId()) + " took it over. Thank you!"
+	blocks := []slack.Block{plain(chosen(a, names))}
+	if e != nil { // whom nobody had to choose, no rule chose
+		blocks = append(blocks, mrkdwn("%s", rule(e.GetPolicy(), e.GetWindow())))
 	}
-	blocks := []slack.Block{plain(why), mrkdwn("%s", rule(e.GetPolicy(), e.GetWindow()))}
 	if ranking := e.GetRanking(); len(ranking) > 0 {
 		blocks = append(blocks, slack.NewDividerBlock(), mrkdwn("*Who could have gone, as it stood then*"))
 		for i, c := range ranking {
@@ -156,6 +194,36 @@ func WhyModal(run *runv1.Run, names Names) slack.ModalViewRequest {
 	return slack.ModalViewRequest{
 		Type: slack.VTModal, Title: plainText("Why this runner?"), Close: plainText("Close"), Blocks: slack.Blocks{BlockSet: blocks},
 	}
+}
+
+// chosen says why the runner goes or, with none, how things are: the button may be older than a "Can't go".
+func chosen(a *runv1.Assignment, names Names) string {
+	why := Why(a, names)
+	switch {
+	case why != "":
+		return why
+	case a.GetRunnerId() != "":
+		return names.of(a.GetRunnerId()) + " took it over. Thank you!"
+	case a.GetState() == runv1.AssignmentState_ASSIGNMENT_STATE_CHOOSING:
+		return "A runner is being chosen at this moment. Please wait for the result."
+	case a.GetState() == runv1.AssignmentState_ASSIGNMENT_STATE_WANTED:
+		return "Nobody is left whom I could ask. “I'll go” is on the newest message about this run."
+	default:
+		return "This run has no runner."
+	}
+}
+
+// Named lists everybody whom a run's card or its explanation names.
+func Named(run *runv1.Run) []string {
+	a := run.GetAssignment()
+	ids := []string{run.GetInitiatorId(), a.GetRunnerId(), a.GetExplanation().GetRunnerUpId()}
+	for _, c := range a.GetExplanation().GetRanking() {
+		ids = append(ids, c.GetUserId())
+	}
+	for _, order := range run.GetOrders() {
+		ids = append(ids, order.GetUserId())
+	}
+	return append(append(ids, run.GetVolunteerIds()...), run.GetDeclinedIds()...)
 }
 
 // YourUsual tells someone their usual drink of a channel.

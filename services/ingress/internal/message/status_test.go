@@ -48,7 +48,11 @@ func TestWhyModal(t *testing.T) {
 	r.DeclinedIds = []string{"U0CEM"}
 	took := closed("U0ANA", three()...)
 	took.Assignment.Explanation = nil
-	golden(t, "modal_why", "ledger", message.WhyModal(r, names), "took over", message.WhyModal(took, names))
+	choosing, wanted, none := closed("", three()...), closed("", three()...), run(runv1.RunStatus_RUN_STATUS_CANCELLED)
+	choosing.Assignment.State = runv1.AssignmentState_ASSIGNMENT_STATE_CHOOSING
+	choosing.DeclinedIds, wanted.DeclinedIds = []string{"U0BEN"}, []string{"U0BEN", "U0CEM"}
+	golden(t, "modal_why", "ledger", message.WhyModal(r, names), "took over", message.WhyModal(took, names),
+		"choosing again", message.WhyModal(choosing, names), "nobody left", message.WhyModal(wanted, names), "no runner", message.WhyModal(none, names))
 	var many []*runv1.Candidate
 	for i := range 50 {
 		many = append(many, &runv1.Candidate{UserId: fmt.Sprintf("U0N%d", i), Cups: 9, BalanceMicros: int64(i-100) * 10_000})

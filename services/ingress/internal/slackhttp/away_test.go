@@ -40,6 +40,8 @@ func TestKafkaAway(t *testing.T) {
 		"cancel":   {func(w *world) string { return w.clicks(click("U0ANA", "cancel", runID, 0)) }, "that the run is cancelled"},
 		"withdraw": {func(w *world) string { return w.clicks(click("U0ANA", "withdraw", runID, 0)) }, "that your order is withdrawn"},
 		"usual":    {func(w *world) string { return w.clicks(click("U0BEN", "usual", runID, 0)) }, "your order: look at the card in a minute"},
+		"save":     {func(w *world) string { return w.coffee("usual Tea", nil) }, "your usual: try `/coffee usual` in a minute, and say it again if it isn't there"},
+		"clear":    {func(w *world) string { return w.coffee("usual clear", nil) }, "that your usual is forgotten: try `/coffee usual` in a minute, and clear it again if it is still there"},
 		"order":    {func(w *world) string { return w.submits(order("U0BEN", "Tea", true)) }, "your order: look at the card in a minute, and order again if it isn't there"},
 	} {
 		within(t, func(w *world) {

@@ -93,6 +93,17 @@ func (s *Server) names(ctx context.Context) message.Names {
 	}
 }
 
+// namesOf looks up the people whom a table names, all at once.
+func (s *Server) namesOf(ctx context.Context, userIDs []string) message.Names {
+	names, err := ask(ctx, s, "names", func(ctx context.Context, workspaceID string) (message.Names, error) {
+		return s.People.Names(ctx, workspaceID, userIDs), nil
+	})
+	if err != nil {
+		return func(string) string { return people.Someone }
+	}
+	return names
+}
+
 // started reports whether a run is known to be someone's own.
 func (s *Server) started(ctx context.Context, runID, userID string) bool {
 	run, err := s.run(ctx, runID)

@@ -24,7 +24,8 @@ const maxDrink = 280
 // maxQuantity is the most cups of an order.
 const maxQuantity = 9
 
-// openOrder opens the order form, filled with what is known. Where nothing can be known right now, an empty one will do.
+// openOrder opens the order form, filled with what is known. Where nothing can be known right now, an empty one will do:
+// to wait for each answer would cost the moment in which Slack opens it.
 func (s *Server) openOrder(ctx context.Context, from click, runID string, firstTime bool) message.Message {
 	form := message.OrderModal{Run: &runv1.Run{Id: runID, ChannelId: from.channelID}, FirstTime: firstTime}
 	run, err := s.run(ctx, runID)
@@ -39,11 +40,11 @@ func (s *Server) openOrder(ctx context.Context, from click, runID string, firstT
 				form.Current = order
 			}
 		}
+		if form.Current == nil && !firstTime {
+			form.Usual, _ = s.usual(ctx, from)
+		}
+		form.Recents = s.recents(ctx, run.GetChannelId())
 	}
-	if form.Current == nil && !firstTime {
-		form.Usual, _ = s.usual(ctx, from)
-	}
-	form.Recents = s.recents(ctx, form.Run.GetChannelId())
 	if err := s.Slack.OpenView(ctx, from.triggerID, form.View()); err != nil {
 		s.Telemetry.Log.WarnContext(ctx, "order form not opened", "error", err)
 		return message.ModalFailed(telemetry.Ref(ctx))

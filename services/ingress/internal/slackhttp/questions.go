@@ -18,7 +18,7 @@ func (s *Server) status(ctx context.Context, from click) message.Message {
 	case run == nil:
 		return message.NoOpenRun()
 	}
-	return message.Card(run, s.names(ctx), "")
+	return message.Card(run, s.namesOf(ctx, message.Named(run)), "")
 }
 
 // end closes or cancels the open run.
@@ -31,24 +31,22 @@ func (s *Server) end(ctx context.Context, from click, action string, cmd *comman
 	return s.send(ctx, from, action, run.GetId(), cmd)
 }
 
-const (
-	historyLength = 10
-	historyLooked = 15 // the newest may not have ended, and more were perhaps cancelled
-)
+const historyLength = 10
 
 // history lists the latest runs that have ended.
 func (s *Server) history(ctx context.Context, from click) message.Message {
-	runs, err := s.latestRuns(ctx, from.channelID, historyLooked)
+	runs, err := s.latestRuns(ctx, from.channelID, historyLength+1) // the newest may not have ended
 	if err != nil {
 		return message.Broken(telemetry.Ref(ctx))
 	}
 	var ended []*runv1.Run
+	var runners []string
 	for _, run := range runs {
 		if run.GetEndedAt() != nil && len(ended) < historyLength {
-			ended = append(ended, run)
+			ended, runners = append(ended, run), append(runners, run.GetAssignment().GetRunnerId())
 		}
 	}
-	return message.History(ended, s.names(ctx))
+	return message.History(ended, s.namesOf(ctx, runners))
 }
 
 // fairness shows who owes what.
@@ -58,7 +56,11 @@ func (s *Server) fairness(ctx context.Context, from click) message.Message {
 		return message.Broken(telemetry.Ref(ctx))
 	}
 	settings, _ := s.settings(ctx, from.channelID) // unknown: the usual rule
-	return message.Standings(standings, settings.GetPolicy(), settings.GetFairnessWindow(), s.names(ctx))
+	var owing []string
+	for _, c := range standings[:min(len(standings), message.MostStandings)] {
+		owing = append(owing, c.GetUserId())
+	}
+	return message.Standings(standings, settings.GetPolicy(), settings.GetFairnessWindow(), s.namesOf(ctx, owing))
 }
 
 // why opens the numbers behind the choice of a runner.
@@ -70,7 +72,7 @@ func (s *Server) why(ctx context.Context, from click, runID string) message.Mess
 	case run == nil:
 		return message.UnknownRun()
 	}
-	if err := s.Slack.OpenView(ctx, from.triggerID, message.WhyModal(run, s.names(ctx))); err != nil {
+	if err := s.Slack.OpenView(ctx, from.triggerID, message.WhyModal(run, s.namesOf(ctx, message.Named(run)))); err != nil {
 		s.Telemetry.Log.WarnContext(ctx, "explanation not opened", "error", err)
 		return message.ModalFailed(telemetry.Ref(ctx))
 	}
@@ -99,7 +101,7 @@ func (s *Server) typedUsual(ctx context.Context, from click, drink string) messa
 }
 
 func (s *Server) clearUsual(ctx context.Context, from click) message.Message {
-	said := s.send(ctx, from, message.ActionSaveUsual, "", &commandv1.Command{What: &commandv1.Command_ClearUsual{ClearUsual: &commandv1.ClearUsual{}}})
+	said := s.send(ctx, from, message.ActionForget, "", &commandv1.Command{What: &commandv1.Command_ClearUsual{ClearUsual: &commandv1.ClearUsual{}}})
 	if said.Text == "" {
 		return message.UsualCleared()
 	}

@@ -1,11 +1,16 @@
 package slackhttp_test
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/command"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
 )
 
 func TestQuestions(t *testing.T) {
@@ -80,4 +85,36 @@ func TestWhyOpensTheLedger(t *testing.T) {
 	require.Equal(t, "Why this runner?", w.views[0].Title.Text)
 	delete(w.runs, runID)
 	require.Contains(t, w.clicks(click("U0CEM", "why", runID, 0)), "I don't know this run any more")
+}
+
+// Many names must not cost the moment in which Slack takes a form.
+func TestManyNamesAreLookedUpAtOnce(t *testing.T) {
+	t.Parallel()
+	var many []*runv1.Candidate
+	for i := range 50 {
+		many = append(many, &runv1.Candidate{UserId: fmt.Sprintf("U0N%d", i), Cups: 1})
+	}
+	within(t, func(w *world) {
+		w.nobody = true
+		w.runs[runID].Assignment = &runv1.Assignment{RunnerId: "U0BEN", Explanation: &runv1.Explanation{Rule: runv1.Rule_RULE_LOWEST_BALANCE, Ranking: many}}
+		require.Empty(t, w.clicks(click("U0CEM", "why", runID, 0)))
+		require.Len(t, w.views, 1)
+	})
+	within(t, func(w *world) {
+		w.nobody, w.standings = true, many
+		require.Contains(t, w.coffee("fairness", nil), "someone: is even")
+	})
+}
+
+func TestHelpIsTrue(t *testing.T) {
+	t.Parallel()
+	typed := regexp.MustCompile("`[^`]+`").FindAllString(message.Help().Text, -1)
+	require.Contains(t, typed, "`/coffee pickup=10:30 note=\"Lobby café\"`", "every form is there")
+	for _, quoted := range typed {
+		text := strings.TrimSpace(strings.TrimPrefix(strings.Trim(quoted, "`"), "/coffee"))
+		cmd, err := command.Parse(text)
+		require.NoError(t, err, text)
+		require.NotEqual(t, command.Unknown{}, cmd, text)
+		require.NotEqual(t, command.Unknown{Place: text}, cmd, text)
+	}
 }

@@ -45,6 +45,8 @@ type Knowledge interface {
 // People tells who is who.
 type People interface {
 	Person(ctx context.Context, workspaceID, userID string) (people.Person, error)
+	// Names looks people up at once. It takes no longer than ctx, and people.Someone is who is not known by then.
+	Names(ctx context.Context, workspaceID string, userIDs []string) func(userID string) string
 	// Expect looks someone up ahead of need. It does not wait.
 	Expect(ctx context.Context, workspaceID, userID string)
 }

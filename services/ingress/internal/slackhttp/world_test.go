@@ -73,6 +73,7 @@ type world struct {
 	kafkaAway bool     // Publish waits until it may no longer
 	slackAway bool
 	storeAway bool
+	nobody    bool // people cannot be looked up in time
 	panics    any
 }
 
@@ -213,7 +214,7 @@ func (w *world) Person(ctx context.Context, workspaceID, userID string) (people.
 	if w.panics != nil {
 		panic(w.panics)
 	}
-	if err := away(ctx, w.slackAway); err != nil {
+	if err := away(ctx, w.slackAway || w.nobody); err != nil {
 		return people.Person{}, err
 	}
 	person, ok := w.known[userID]
@@ -221,6 +222,17 @@ func (w *world) Person(ctx context.Context, workspaceID, userID string) (people.
 		return people.Person{}, errAway
 	}
 	return person, nil
+}
+
+func (w *world) Names(ctx context.Context, workspaceID string, _ []string) func(userID string) string {
+	require.Equal(w.t, "T0TEAM", workspaceID)
+	_ = away(ctx, w.slackAway || w.nobody) // who is not known by then is someone
+	return func(userID string) string {
+		if person, ok := w.known[userID]; ok {
+			return person.Name
+		}
+		return people.Someone
+	}
 }
 
 func (w *world) Expect(_ context.Context, workspaceID, userID string) {
@@ -240,6 +252,9 @@ func (w *world) InChannel(ctx context.Context, _ string) (bool, error) {
 func (w *world) OpenView(ctx context.Context, triggerID string, view slack.ModalViewRequest) error {
 	require.Equal(w.t, "trigger", triggerID)
 	if err := away(ctx, w.slackAway); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	w.views = append(w.views, view)

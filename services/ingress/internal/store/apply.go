@@ -203,8 +203,9 @@ func queueUsuals(batch *pgx.Batch, events []*runv1.RunEvent) {
 		}
 		if cleared := e.GetUsualCleared(); cleared != nil {
 			delete(newest, place{e.GetWorkspaceId(), e.GetChannelId() + "/" + cleared.GetUserId()})
-			batch.Queue(`DELETE FROM ingress.usual WHERE workspace_id = $1 AND channel_id = $2 AND user_id = $3 AND epoch <= $4`,
-				e.GetWorkspaceId(), e.GetChannelId(), cleared.GetUserId(), int64(e.GetEpoch()))
+			batch.Queue(`DELETE FROM ingress.usual WHERE workspace_id = $1 AND channel_id = $2 AND user_id = $3
+				AND (epoch, saved_at) <= ($4, $5)`,
+				e.GetWorkspaceId(), e.GetChannelId(), cleared.GetUserId(), int64(e.GetEpoch()), e.GetOccurredAt().AsTime())
 		}
 	}
 	if len(newest) == 0 {
