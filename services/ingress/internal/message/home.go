@@ -26,10 +26,12 @@ type Home struct {
 
 // HomeChannel is a channel in which the person has a usual.
 type HomeChannel struct {
-	ID       string
-	Usual    *runv1.Usual
-	Run      *runv1.Run       // that is open; nil: none
-	Standing *runv1.Candidate // nil: none yet
+	ID    string
+	Usual *runv1.Usual
+	Run   *runv1.Run // that is open; nil: none
+	// Standing is the person's among the channel's Standings; nil: none yet.
+	Standing  *runv1.Candidate
+	Standings []*runv1.Candidate
 }
 
 // DefaultPersonal are the settings of people who never changed theirs.
@@ -75,7 +77,7 @@ func (c HomeChannel) blocks() []slack.Block {
 	blocks = append(blocks, usual)
 	if c.Standing != nil {
 		blocks = append(blocks, small("You: %s · %s, %s  %s", owes(c.Standing.GetBalanceMicros()), plural(int(c.Standing.GetCups()), "cup", "cups"),
-			ran(c.Standing), bar(c.Standing, nil)))
+			ran(c.Standing), bar(c.Standing, c.Standings)))
 	}
 	return blocks
 }

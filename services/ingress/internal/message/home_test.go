@@ -11,7 +11,7 @@ func TestHome(t *testing.T) {
 	t.Parallel()
 	full := message.Home{
 		Channels: []message.HomeChannel{
-			{ID: channelID, Usual: &runv1.Usual{Drink: "Flat white", Quantity: 2}, Run: open(three()...), Standing: candidates()[0]},
+			{ID: channelID, Usual: &runv1.Usual{Drink: "Flat white", Quantity: 2}, Run: open(three()...), Standing: candidates()[0], Standings: candidates()},
 			{ID: "C0TEA", Usual: &runv1.Usual{Drink: "Tea <!channel>", Quantity: 1}},
 		},
 		Personal: &runv1.PersonalSettings{NamedInLastCalls: true},

@@ -85,11 +85,10 @@ func (s *Server) home(ctx context.Context, userID string) (slack.HomeTabViewRequ
 		if c.Run, err = s.Knowledge.OpenRun(ctx, workspaceID, id); err != nil {
 			return slack.HomeTabViewRequest{}, err
 		}
-		standings, err := s.Knowledge.Standings(ctx, workspaceID, id)
-		if err != nil {
+		if c.Standings, err = s.Knowledge.Standings(ctx, workspaceID, id); err != nil {
 			return slack.HomeTabViewRequest{}, err
 		}
-		for _, standing := range standings {
+		for _, standing := range c.Standings {
 			if standing.GetUserId() == userID {
 				c.Standing = standing
 			}
