@@ -13,7 +13,6 @@ func Hello() Message { return only("Hi, type `/coffee` to start a run. `/coffee 
 
 // Buttons of App Home. Their value is a channel's id, unless it says otherwise.
 const (
-	ActionForget    = "forget_usual"
 	ActionReminders = "reminders" // the value is what it is to be: "on" or "off"
 	ActionNamed     = "named"     // the same
 )

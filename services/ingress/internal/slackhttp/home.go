@@ -112,7 +112,7 @@ func (s *Server) clickedAtHome(ctx context.Context, in interaction) error {
 	switch action.ActionID {
 	case message.ActionForget:
 		from.channelID = action.Value
-		said = s.send(ctx, from, message.ActionSaveUsual, "", &commandv1.Command{What: &commandv1.Command_ClearUsual{ClearUsual: &commandv1.ClearUsual{}}})
+		said = s.send(ctx, from, message.ActionForget, "", &commandv1.Command{What: &commandv1.Command_ClearUsual{ClearUsual: &commandv1.ClearUsual{}}})
 	case message.ActionReminders, message.ActionNamed:
 		said = s.changePersonal(ctx, from, action)
 	default:
