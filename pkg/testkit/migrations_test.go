@@ -173,7 +173,8 @@ func TestRolesWorkInTheirOwnSchemaAndSeeNoOther(t *testing.T) {
 					"DELETE FROM " + table + " WHERE false",
 				} {
 					err := as(t, conn, migrations.Role(own), statement)
-					if schema == own {
+					appendOnly := table == "runs.audit" && !strings.HasPrefix(statement, "SELECT")
+					if schema == own && !appendOnly {
 						require.NoError(t, err, "%s: %s", own, statement)
 					} else {
 						requireDenied(t, err, "%s: %s", own, statement)

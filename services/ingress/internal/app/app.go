@@ -68,6 +68,9 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Check("slack", web.Check)
 	rt.Check("consumer", consumer.Check)
 
+	rt.Go("purge", service.Repeat(rt.Log, "purging what is old", store.PurgeEvery, func(ctx context.Context) (bool, error) {
+		return known.PurgeOld(ctx, rt.Now())
+	}))
 	rt.Go("homes", service.Repeat(rt.Log, "refreshing app homes", slackhttp.HomesEvery, door.RefreshHomes))
 	rt.Go("deliveries", sender.Run)
 	rt.Go("consumer", consumer.Run)

@@ -75,7 +75,7 @@ func (c HomeChannel) blocks() []slack.Block {
 	usual.Accessory = slack.NewAccessory(button(ActionForget, c.ID, "Forget"))
 	blocks = append(blocks, usual)
 	if c.Standing != nil {
-		blocks = append(blocks, small("You: %s · %s, %s  %s", owes(c.Standing.GetBalanceMicros()), plural(int(c.Standing.GetCups()), "cup", "cups"),
+		blocks = append(blocks, small("Where I stand: %s · %s, %s  %s", owes(c.Standing.GetBalanceMicros()), plural(int(c.Standing.GetCups()), "cup", "cups"),
 			ran(c.Standing), bar(c.Standing, c.Standings)))
 	}
 	return blocks

@@ -60,7 +60,7 @@ const (
 
 	ActionStart = "start" // the value is a StartValue
 
-	ActionForget = "forget" // no button: /coffee usual clear
+	ActionForget = "forget" // a usual; the value is the channel
 )
 
 // only is a message of our own words, in mrkdwn.

@@ -70,7 +70,7 @@ func (s *Server) happened(ctx context.Context, c callback) {
 		s.Slack.Forget(channelID)
 	case "tokens_revoked", "app_uninstalled":
 		s.Slack.Revoked()
-		s.Telemetry.Log.ErrorContext(ctx, "Slack says that the app may do nothing any more: install it again, or give it its new token", "event", c.Event.Type)
+		s.Telemetry.Log.ErrorContext(ctx, "the app may do nothing in Slack any more: install it again, or give it its new token", "event", c.Event.Type)
 	}
 }
 

@@ -96,7 +96,7 @@ func TestButtonsAtHome(t *testing.T) {
 	require.Empty(t, w.clicks(press("order", runID)))
 	require.Equal(t, "Your order", w.views[0].Title.Text)
 	w = newWorld(t)
-	require.Empty(t, w.clicks(press("forget_usual", "C0COFFEE")))
+	require.Empty(t, w.clicks(press("forget", "C0COFFEE")))
 	require.NotNil(t, w.only().GetClearUsual())
 	w = newWorld(t)
 	require.Empty(t, w.clicks(press("reminders", "off")))

@@ -18,7 +18,7 @@ import (
 const (
 	Schema    = "ingress"
 	Role      = "coffeebuddy_ingress"
-	Migration = 6
+	Migration = 7
 )
 
 // Store is ingress's part of the database.
