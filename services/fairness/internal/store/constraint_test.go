@@ -33,7 +33,7 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"second standing":               {`INSERT INTO fairness.standing (workspace_id, channel_id, user_id, epoch, cups, owed, served, since) VALUES ('T1', 'C1', 'ana', 1, 0, 0, 0, now())`, "standing_pkey"},
 		"standing in no channel":        {`UPDATE fairness.standing SET channel_id = 'C2'`, "standing_workspace_id_channel_id_fkey"},
 		"less than no cups":             {`UPDATE fairness.standing SET cups = -1`, "standing_cups_check"},
-		"owes less than nothing":        {`UPDATE fairness.standing SET owed = -1`, "standing_owed_check"},
+		"owes less than nothing":        {`UPDATE fairness.standing SET owed = -1 WHERE cups > 0`, "standing_owed_check"},
 		"owes without a cup":            {`UPDATE fairness.standing SET cups = 0 WHERE user_id = 'ana'`, "standing_owed"},
 		"served less than never":        {`UPDATE fairness.standing SET served = -1, last_served_at = NULL`, "standing_served_check"},
 		"never served, but last":        {`UPDATE fairness.standing SET last_served_at = since WHERE user_id = 'ana'`, "standing_served"},
