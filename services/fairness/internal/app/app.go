@@ -42,6 +42,9 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Check("consumer", consumer.Check)
 
 	rt.Go("outbox", published.Run)
+	rt.Go("purge", service.Repeat(rt.Log, "dropping old entries", store.PurgeEvery, func(ctx context.Context) (bool, error) {
+		return store.Store{}.PurgeEntries(ctx, db, rt.Now())
+	}))
 	rt.Go("consumer", consumer.Run)
 	return nil
 }

@@ -22,9 +22,10 @@ type batch struct {
 	kept     map[uuid.UUID]ledger.Posting
 	latest   map[ledger.ChannelID]*news // applied
 
-	resets  []*reset
-	answers []answer
-	tables  map[ledger.ChannelID]ledger.Table
+	resets    []*reset
+	retention map[ledger.ChannelID]int // in days, where it was changed
+	answers   []answer
+	tables    map[ledger.ChannelID]ledger.Table
 }
 
 // news is the newest snapshot of a run.
@@ -58,6 +59,7 @@ type answer struct {
 func read(ctx context.Context, records []*bus.Record) (*batch, error) {
 	b := &batch{
 		channels: map[ledger.ChannelID]uint64{}, latest: map[ledger.ChannelID]*news{}, tables: map[ledger.ChannelID]ledger.Table{},
+		retention: map[ledger.ChannelID]int{},
 	}
 	for _, record := range records {
 		var event runv1.RunEvent
@@ -69,6 +71,9 @@ func read(ctx context.Context, records []*bus.Record) (*batch, error) {
 		}
 		channel := channelOf(&event)
 		b.channels[channel] = max(b.channels[channel], event.GetEpoch())
+		if event.GetSettingsChanged() != nil {
+			b.retention[channel] = int(event.GetSettings().GetRetentionDays())
+		}
 		if event.GetChannelReset() != nil {
 			b.resets = append(b.resets, &reset{channel: channel, epoch: event.GetEpoch(), ctx: record.Context(ctx), correlationID: event.GetCorrelationId()})
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,7 +25,9 @@ type Store interface {
 	Count(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, epoch uint64) (uint64, error)
 	// Load locks channels until tx ends and returns their epochs. A higher epoch than before voids all that was kept of
 	// the channel. Of the runs it returns what is kept.
-	Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (map[ledger.ChannelID]uint64, map[uuid.UUID]ledger.Posting, error)
+	Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (ledger.Books, error)
+	// KeepFor notes how long a channel keeps its entries, in days.
+	KeepFor(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, days int) error
 	// Ledgers returns channels' ledgers as far as they tell of the people given, and of the latest runners.
 	Ledgers(ctx context.Context, tx *postgres.Tx, people map[ledger.ChannelID][]ledger.UserID) (map[ledger.ChannelID]ledger.Ledger, error)
 	// Book writes changes, at most one per channel, and returns the tables of channels in which they moved somebody.
@@ -93,8 +96,16 @@ func (h *Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Recor
 			return fmt.Errorf("count entries: %w", err)
 		}
 	}
-	if b.channels, b.kept, err = h.store.Load(ctx, tx, b.channels, b.runs()); err != nil {
+	books, err := h.store.Load(ctx, tx, b.channels, b.runs())
+	if err != nil {
 		return fmt.Errorf("load postings: %w", err)
+	}
+	b.channels, b.kept = books.Epochs, books.Postings
+	b.news = slices.DeleteFunc(b.news, func(n *news) bool { return books.Dropped(n.Snapshot) })
+	for channel, days := range b.retention {
+		if err := h.store.KeepFor(ctx, tx, channel, days); err != nil {
+			return err
+		}
 	}
 	for next := b.next(); len(next) > 0; next = b.next() {
 		if err := h.follow(ctx, tx, b, next); err != nil {

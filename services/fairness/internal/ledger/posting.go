@@ -61,6 +61,19 @@ func (p Posting) Follow(s Snapshot) (Posting, error) {
 // Answers reports whether the question who runs assignment no has been answered.
 func (p Posting) Answers(no uint32) bool { return p.AssignmentNo > 0 && p.AssignmentNo == no }
 
+// Books are what is kept of some channels and runs.
+type Books struct {
+	Epochs map[ChannelID]uint64
+	// PurgedBefore: of runs started earlier entries may have been dropped, and stay so.
+	PurgedBefore map[ChannelID]time.Time
+	Postings     map[uuid.UUID]Posting
+}
+
+// Dropped reports whether the entry of a run may have been dropped: then it is booked, and not to be booked again.
+func (b Books) Dropped(s Snapshot) bool {
+	return b.Postings[s.RunID].Version == 0 && s.At.Before(b.PurgedBefore[s.Channel])
+}
+
 // Change is a posting that replaces another of the same run.
 type Change struct{ Before, After Posting }
 

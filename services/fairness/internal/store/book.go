@@ -34,11 +34,11 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
 ON CONFLICT DO NOTHING`
 
 // Sums are moved by the difference. When someone first took part and last served is looked up in the entries, for what
-// is taken back or comes late may be any of them: each an index's first or last row.
+// is taken back or comes late may be any of them: each an index's first or last row, or what dropped ones left.
 const moveStandings = `
 UPDATE fairness.standing s SET
 	cups = s.cups + d.cups, owed = s.owed + d.owed, served = s.served + d.served,
-	since = coalesce(d.since, s.since), last_served_at = d.last_served_at
+	since = coalesce(least(d.since, s.opened_since), s.since), last_served_at = greatest(d.last_served_at, s.opened_served_at)
 FROM (SELECT n.*,
 		least(
 			(SELECT min(h.at) FROM fairness.share h

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/ledger"
@@ -16,7 +18,7 @@ import (
 
 // The locks are taken in the order of the arrays, which are sorted: two batches cannot wait for each other.
 const lockChannels = `
-SELECT c.workspace_id, c.channel_id, c.epoch
+SELECT c.workspace_id, c.channel_id, c.epoch, c.purged_before
 FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
 LATERAL (SELECT * FROM fairness.channel c WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id FOR NO KEY UPDATE) c`
 
@@ -70,30 +72,37 @@ func (Store) Count(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelI
 // Load locks channels until tx ends, in an order that is the same for everybody, and returns them with their epochs.
 // Channels that were never heard of are made. A higher epoch than before voids all that was kept of the channel.
 // Of the runs it returns what is kept.
-func (Store) Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (map[ledger.ChannelID]uint64, map[uuid.UUID]ledger.Posting, error) {
+func (Store) Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (ledger.Books, error) {
 	heard := columnsOf(channels)
-	epochs := make(map[ledger.ChannelID]uint64, len(channels))
-	kept := make(map[uuid.UUID]ledger.Posting, len(runs))
+	var books ledger.Books
 	for {
-		clear(epochs)
-		clear(kept)
+		books = ledger.Books{
+			Epochs:       make(map[ledger.ChannelID]uint64, len(channels)),
+			PurgedBefore: make(map[ledger.ChannelID]time.Time, len(channels)),
+			Postings:     make(map[uuid.UUID]ledger.Posting, len(runs)),
+		}
+		epochs, kept := books.Epochs, books.Postings
 		var batch pgx.Batch
 		each(&batch, lockChannels, []any{heard.workspaces, heard.channels}, func(rows pgx.Rows) error {
 			var id ledger.ChannelID
 			var epoch uint64
-			err := rows.Scan(&id.Workspace, &id.Channel, &epoch)
+			var purged pgtype.Timestamptz
+			err := rows.Scan(&id.Workspace, &id.Channel, &epoch, &purged)
 			epochs[id] = epoch
+			if purged.InfinityModifier == pgtype.Finite {
+				books.PurgedBefore[id] = purged.Time
+			}
 			return err
 		})
 		loadPostings(&batch, kept, runs)
 		if err := tx.Pgx().SendBatch(ctx, &batch).Close(); err != nil {
-			return nil, nil, err
+			return ledger.Books{}, err
 		}
 		if len(epochs) == len(channels) {
-			return epochs, kept, purge(ctx, tx, channels, epochs, kept)
+			return books, purge(ctx, tx, channels, epochs, kept)
 		}
 		if _, err := tx.Pgx().Exec(ctx, addChannels, heard.workspaces, heard.channels, heard.epochs); err != nil {
-			return nil, nil, fmt.Errorf("add channels: %w", err)
+			return ledger.Books{}, fmt.Errorf("add channels: %w", err)
 		}
 	}
 }

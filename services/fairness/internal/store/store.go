@@ -12,7 +12,7 @@ import (
 const (
 	Schema    = "fairness"
 	Role      = "coffeebuddy_fairness"
-	Migration = 2
+	Migration = 3
 )
 
 // Store reads and writes channels, entries with their shares, and standings, in transactions of others.

@@ -66,13 +66,13 @@ func (b *bench) book(t require.TestingT, postings ...ledger.Posting) (tables []l
 		runs = append(runs, p.RunID)
 	}
 	require.NoError(t, b.db.InTx(b.Context(), func(tx *postgres.Tx) error {
-		_, kept, err := b.store.Load(b.Context(), tx, epochs, runs)
+		books, err := b.store.Load(b.Context(), tx, epochs, runs)
 		if err != nil {
 			return err
 		}
 		var changes []ledger.Change
 		for _, p := range postings {
-			changes = append(changes, ledger.Change{Before: kept[p.RunID], After: p})
+			changes = append(changes, ledger.Change{Before: books.Postings[p.RunID], After: p})
 		}
 		tables, err = b.store.Book(b.Context(), tx, changes)
 		return err
@@ -83,7 +83,8 @@ func (b *bench) book(t require.TestingT, postings ...ledger.Posting) (tables []l
 func (b *bench) load(epoch uint64, channel ledger.ChannelID, runs ...uuid.UUID) (epochs map[ledger.ChannelID]uint64, kept map[uuid.UUID]ledger.Posting) {
 	b.Helper()
 	require.NoError(b, b.db.InTx(b.Context(), func(tx *postgres.Tx) (err error) {
-		epochs, kept, err = b.store.Load(b.Context(), tx, map[ledger.ChannelID]uint64{channel: epoch}, runs)
+		books, err := b.store.Load(b.Context(), tx, map[ledger.ChannelID]uint64{channel: epoch}, runs)
+		epochs, kept = books.Epochs, books.Postings
 		return err
 	}))
 	return epochs, kept
@@ -271,7 +272,7 @@ func TestARunStaysInItsChannel(t *testing.T) {
 	b.book(t, posting(t, channelID("C1"), runID(1, 1), 1, noon, cups{"ana": 1}, "ben"))
 	moved := posting(t, channelID("C2"), runID(1, 1), 2, noon, cups{"ana": 1}, "ben")
 	err := b.db.InTx(t.Context(), func(tx *postgres.Tx) error {
-		if _, _, err := b.store.Load(t.Context(), tx, map[ledger.ChannelID]uint64{moved.Channel: 1}, nil); err != nil {
+		if _, err := b.store.Load(t.Context(), tx, map[ledger.ChannelID]uint64{moved.Channel: 1}, nil); err != nil {
 			return err
 		}
 		_, err := b.store.Book(t.Context(), tx, []ledger.Change{{After: moved}})
@@ -307,7 +308,7 @@ func TestLockedChannelsTakeTurns(t *testing.T) {
 						for _, c := range channels {
 							epochs[c] = 1
 						}
-						if _, _, err := b.store.Load(context.Background(), tx, epochs, nil); err != nil {
+						if _, err := b.store.Load(context.Background(), tx, epochs, nil); err != nil {
 							return err
 						}
 						_, err := b.store.Book(context.Background(), tx, changes[w*rounds+i])
