@@ -170,6 +170,12 @@ func (s *Sender) giveUp(ctx context.Context, c *Claim, code string) Result {
 	case c.Kind == Card:
 		s.report(ctx, slog.LevelError, "card not changed", code)
 		return Result{Outcome: Sent, Version: c.Run.GetVersion(), GoesOn: c.goesOn(), Error: code}
+	case c.Kind == List || c.Kind == Summary:
+		if err := s.queue.Record(ctx, c.stranded()); err != nil {
+			return s.again(ctx, c, err, false)
+		}
+		s.wake()
+		fallthrough
 	default:
 		s.report(ctx, slog.LevelError, "delivery failed for good", code)
 		return Result{Outcome: Failed, Error: code, Part: c.Part}

@@ -27,6 +27,8 @@ const (
 	LastCall Kind = "last_call"
 	// Arrival tells those who ordered, in the card's thread, that the coffee is here.
 	Arrival Kind = "arrival"
+	// Stranded tells a channel that its runner gets no direct messages or, where the channel gets no summary, the initiator.
+	Stranded Kind = "stranded"
 	// Greeting tells a channel, or someone who wrote to the bot, what it does.
 	Greeting Kind = "greeting"
 	// Offer tells the runner by direct message that someone would go instead.

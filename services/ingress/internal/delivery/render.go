@@ -33,6 +33,11 @@ func (s *Sender) render(ctx context.Context, c *Claim, now time.Time) []message.
 		return []message.Message{message.Offer(run, names)}
 	case Relief:
 		return []message.Message{message.Relief(run, names)}
+	case Stranded:
+		if c.UserID != "" {
+			return []message.Message{message.SummaryLost(run, names)}
+		}
+		return []message.Message{message.RunnerUnreachable(run, names)}
 	case Greeting:
 		return []message.Message{message.Hello()}
 	case Notice:

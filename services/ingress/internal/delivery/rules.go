@@ -151,6 +151,19 @@ func (c *Claim) notice(code string, at time.Time) Delivery {
 	return d
 }
 
+// stranded says elsewhere what c could not say where it belongs: to the channel that its runner was not reached, to the
+// initiator who runs.
+func (c *Claim) stranded() Delivery {
+	d := c.Delivery
+	d.Kind, d.Key = Stranded, "stranded/"+c.Key
+	if c.Kind == Summary {
+		d.UserID, d.Conversation = c.Run.GetInitiatorId(), c.Run.GetInitiatorId()
+	} else {
+		d.UserID, d.Conversation = "", c.ChannelID
+	}
+	return d
+}
+
 // cause is the code of a notice.
 func (c *Claim) cause() string { return c.Key[strings.LastIndexByte(c.Key, '/')+1:] }
 
@@ -186,7 +199,7 @@ func (c *Claim) obsolete(now time.Time) string {
 		return "run_not_closed"
 	case run.GetAssignment().GetAssignmentNo() != c.AssignmentNo:
 		return "assignment_changed"
-	case c.Kind == Relief:
+	case c.Kind == Relief || c.Kind == Stranded:
 		return ""
 	case c.Kind == Offer && !strings.HasSuffix(c.Key, "/"+run.GetAssignment().GetOfferedById()):
 		return "offer_changed"

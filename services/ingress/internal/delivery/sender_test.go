@@ -277,9 +277,26 @@ func TestAClosedDirectMessageBlocksNoChannel(t *testing.T) {
 	w.slack.fail("conversations.open", fault{code: "cannot_dm_bot"})
 	r.hear(run.started(), run.assigned(ben, 1))
 	w.settled()
-	require.Len(t, w.slack.posted(coffee), 2)
+	posted := w.slack.posted(coffee)
+	require.Len(t, posted, 3)
+	require.Contains(t, posted[2].text, "<@"+ben+">, Slack does not let me write to you directly")
 	require.Empty(t, w.slack.posted("D"+ben))
 	require.Equal(t, "failed", w.states()["list/"+run.Id+"/1"])
+}
+
+func TestWhereTheChannelCannotBeToldTheInitiatorIs(t *testing.T) {
+	w := newWorld(t)
+	r := w.start(w.store())
+	run := newRun(coffee)
+	r.hear(run.started())
+	w.settled()
+	w.slack.fail("chat.postMessage", fault{code: "not_in_channel"})
+	r.hear(run.assigned(ben, 1))
+	w.settled()
+	require.Len(t, w.slack.posted(coffee), 1, "the card")
+	told := w.slack.posted("D" + ana)
+	require.Len(t, told, 1)
+	require.Contains(t, told[0].text, "I can't post in <#"+coffee+"> any more.")
 }
 
 func TestACardThatCannotBeChangedNowHoldsUpNoMessage(t *testing.T) {

@@ -80,6 +80,31 @@ func LastCall(run *runv1.Run, missing []string, names Names) Message {
 	return m.with(button(ActionOrder, run.GetId(), "Order").WithStyle(slack.StylePrimary), button(ActionUsual, run.GetId(), "My usual"))
 }
 
+// RunnerUnreachable tells the channel that its runner got no direct message.
+func RunnerUnreachable(run *runv1.Run, names Names) Message {
+	runner := run.GetAssignment().GetRunnerId()
+	m := only("%s, Slack does not let me write to you directly, so here is your list. Pickup is at *%s*.", mention(runner), pickup(run))
+	m.Blocks = append(m.Blocks, plain(list(groups(run.GetOrders(), names), maxSection)+"\n"+cups(run.GetOrders())))
+	return m.with(runnerButtons(assignmentOf(run), false)...)
+}
+
+// SummaryLost tells the initiator, by direct message, who runs, where the channel cannot be told.
+func SummaryLost(run *runv1.Run, names Names) Message {
+	m := only("I can't post in %s any more. If I was removed, `/invite` brings me back.", channel(run.GetChannelId()))
+	if runner := run.GetAssignment().GetRunnerId(); runner != "" {
+		return m.and("Your run at *%s* goes on:", pickup(run)).say("%s goes. Please tell the others.", names.of(runner))
+	}
+	return m.and("Your run at *%s* has no runner yet: please ask the others who goes.", pickup(run))
+}
+
+// say adds a paragraph of plain text, in which what people typed is inert.
+func (m Message) say(format string, args ...any) Message {
+	next := say(format, args...)
+	m.Text += " " + next.Text
+	m.Blocks = append(m.Blocks, next.Blocks...)
+	return m
+}
+
 // Volunteering answers "I'll go".
 func Volunteering(run *runv1.Run) Message {
 	return only("You're on: if nobody else offers, you go. Thank you!").whileOpen(run, button(ActionStop, run.GetId(), "Take it back"))

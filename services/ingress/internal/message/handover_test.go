@@ -77,6 +77,12 @@ func TestLastCall(t *testing.T) {
 	golden(t, "last_call", "missing two", message.LastCall(r, []string{"U0DEE", "U0EVIL"}, names), "nobody", byHand)
 }
 
+func TestStranded(t *testing.T) {
+	t.Parallel()
+	golden(t, "stranded", "runner unreachable", message.RunnerUnreachable(closed("U0BEN", three()...), names),
+		"summary lost", message.SummaryLost(closed("U0EVIL", three()...), names), "and nobody goes", message.SummaryLost(closed("", three()...), names))
+}
+
 func TestVolunteering(t *testing.T) {
 	t.Parallel()
 	golden(t, "volunteering", "on", message.Volunteering(open()), "taken back", message.NotVolunteering(open()),

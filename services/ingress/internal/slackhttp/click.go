@@ -45,7 +45,7 @@ func (s *Server) clicked(ctx context.Context, in interaction) error {
 	switch {
 	case said.Text != "":
 		s.respond(ctx, in.ResponseURL, said)
-	case pressed[verb] != nil:
+	case pressed[verb] != nil && direct(in.Channel.ID, ""): // in a channel others see the message, too
 		if v, ok := message.ParseAssignmentValue(value); ok {
 			s.replaceButtons(ctx, in, pressed[verb](v))
 		}

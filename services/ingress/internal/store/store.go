@@ -18,7 +18,7 @@ import (
 const (
 	Schema    = "ingress"
 	Role      = "coffeebuddy_ingress"
-	Migration = 7
+	Migration = 8
 )
 
 // Store is ingress's part of the database.
