@@ -31,6 +31,9 @@ export const api = {
   action: (body) => request("POST", "action", body),
   submitView: (body) => request("POST", "view/submit", body),
   closeView: (body) => request("POST", "view/close", body),
+  home: (body) => request("POST", "home", body),
+  fault: (body) => request("POST", "faults", body),
+  clearFaults: () => request("DELETE", "faults"),
   member: (body) => request("POST", "member", body),
 };
 

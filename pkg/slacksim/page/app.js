@@ -3,6 +3,7 @@
 import { Unreachable, api, stream } from "./api.js";
 import { composer, named } from "./composer.js";
 import { h, icon, patch } from "./dom.js";
+import { homeShown, homeTabs } from "./home.js";
 import { inChannel, inThread, show } from "./messages.js";
 import { syncModal } from "./modal.js";
 import { channelHeader, channelList, channelName, personSwitcher } from "./sidebar.js";
@@ -21,6 +22,7 @@ import {
   unread,
   user,
 } from "./state.js";
+import { troubleControl } from "./trouble.js";
 
 const $ = (id) => document.getElementById(id);
 let disconnect = () => {};
@@ -72,8 +74,11 @@ function loadMessages(id) {
 
 const loadViews = once(async () => {
   const { me } = state;
-  const { modal } = await api.views(me.id);
-  if (me.id === state.me.id) syncModal(modal ?? null, me.id, loadViews);
+  const { modal, home } = await api.views(me.id);
+  if (me.id !== state.me.id) return;
+  state.home = home ?? null;
+  syncModal(modal ?? null, me.id, loadViews);
+  drawHome();
 });
 
 async function loadAll() {
@@ -135,6 +140,7 @@ function route() {
   if (switched) {
     state.messages.clear();
     syncModal(null, me.id, loadViews);
+    state.home = null;
     for (const id of ["messages", "thread-messages"]) $(id).replaceChildren();
   }
   if (moved) {
@@ -169,6 +175,7 @@ function draw() {
     onMember: (u, joining) => api.member({ channel: here.id, user: u.id, in: joining }).then(loadAll),
   });
 
+  drawHome();
   if (messages) {
     const replies = (m) => (m.reply_count ? inThread(messages, m.ts).filter((r) => r.ts !== m.ts && !r.ephemeral) : []);
     show($("messages"), inChannel(messages), { intro: intro(here), newFrom, replies, send });
@@ -180,6 +187,15 @@ function draw() {
 
   const elsewhere = myChannels().reduce((n, c) => n + (c.id === here.id ? 0 : unread(c).badge), 0);
   document.title = `${elsewhere ? `(${elsewhere}) ` : ""}${channelName(here)} · ${label(me)} · ${workspace.team.name}`;
+}
+
+function drawHome() {
+  if (!state.channel) return;
+  homeTabs($("tabs"), $("home"), () => {
+    drawHome();
+    loadViews();
+  });
+  for (const id of ["messages", "composer"]) $(id).hidden = homeShown();
 }
 
 const intro = (c) =>
@@ -313,6 +329,7 @@ async function start() {
   await loadWorkspace();
   if (!state.workspace) return setTimeout(start, 1000);
   $("app").hidden = false;
+  troubleControl($("trouble"));
   route();
   connect();
 }

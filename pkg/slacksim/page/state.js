@@ -5,6 +5,7 @@ export const state = {
   me: null, // the user whose eyes we look through
   channel: null,
   thread: "", // ts of the message whose replies are open
+  home: null, // the view on the bot's Home tab, for `me`
   messages: new Map(), // channel id → messages, as far as `me` may see them
 };
 
