@@ -60,9 +60,15 @@ var Version = ""
 //
 // Flags: --check-config reports on the configuration and exits 0 or 2; --version; --help lists the variables.
 func Main[C any](name string, build func(ctx context.Context, rt *Runtime, cfg C) error) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop) // from now on a signal has its default effect again
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // before anything ends: a second signal has its default effect from here on
+		stop()
+	}()
 	return Run(ctx, name, os.Args[1:], os.Environ(), os.Stdout, os.Stderr, build)
 }
 
