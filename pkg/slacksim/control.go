@@ -369,6 +369,7 @@ func (s *Sim) postUser(r *http.Request) (any, error) {
 				}
 			}
 		}
+		s.send("user_change", object{"type": "user_change", "user": s.apiUser(known, s.cfg.Now())})
 		return *known, nil
 	}
 	if u.Called() == "" {

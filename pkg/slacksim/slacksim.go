@@ -43,6 +43,7 @@ type Config struct {
 // DefaultEvents are the subscribed event types, as an app's settings name them.
 var DefaultEvents = []string{
 	"app_home_opened", "app_mention", "channel_left", "group_left", "member_joined_channel", "member_left_channel", "message.im",
+	"tokens_revoked", "user_change",
 }
 
 // Sim is one simulated workspace. It is safe for concurrent use.

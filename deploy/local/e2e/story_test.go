@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coffeebuddy/coffeebuddy/deploy/local/office"
+	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
 )
 
 // Stories of what people do, each played by the built services. Time is moved, not waited for.
@@ -278,4 +279,25 @@ func TestQuestionsByCommand(t *testing.T) {
 	w.settled()
 	ben.types("/coffee usual")
 	ben.reads("You have no usual here yet.")
+}
+
+func TestWhoLeavesTheWorkspaceIsNoCandidate(t *testing.T) {
+	t.Parallel()
+	w := begin(t)
+	ana, ben := w.person("Ana"), w.person("Ben")
+	ana.types("/coffee in 30m")
+	ben.reads("No orders yet")
+	ana.orders("Earl Grey")
+	ben.orders("Ristretto")
+	ben.presses("volunteer")
+	ana.reads("2 orders", "Ben would go")
+	_, err := w.Client().SetUser(t.Context(), slacksim.User{ID: ben.ID, Name: "ben", DisplayName: "Ben", Deleted: true})
+	require.NoError(t, err)
+	ana.reads("Coffee run", "1 order", "1 × Earl Grey (Ana)")
+	w.settled()
+	require.NotContains(t, ana.reads("Coffee run").Text, "would go")
+	ana.presses("close")
+	ana.reads("Ana is today's runner")
+	w.settled()
+	require.Zero(t, w.deadLetters())
 }

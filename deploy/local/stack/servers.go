@@ -163,7 +163,12 @@ func (s *Stack) startSlack() error {
 	s.SigningSecret, s.BotToken = secret(), "xoxb-local-"+secret()
 	s.PageURL = "http://" + s.page.Addr().String()
 	s.SlackAPIURL = s.PageURL + "/api/"
+	app, err := readManifest(s.cfg.Root)
+	if err != nil {
+		return err
+	}
 	sim, err := slacksim.New(slacksim.Config{
+		Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.Events.Bot,
 		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
 		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Now: s.cfg.Clock.Now, Limits: slacksim.Limits{Off: s.cfg.NoLimits},
 	})

@@ -20,7 +20,7 @@ import (
 
 // Config says what to start and what is given. The zero value of a field means: the built-in default.
 type Config struct {
-	Root string // the repository; needed to build
+	Root string // the repository; empty: that of the current folder
 	Dir  string // state: data, binaries; survives a restart
 
 	DatabaseURL    string // given Postgres; empty: one of our own
@@ -72,6 +72,11 @@ func Start(ctx context.Context, cfg Config) (_ *Stack, err error) {
 			s.Stop()
 		}
 	}()
+	if s.cfg.Root == "" {
+		if s.cfg.Root, err = Root(); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}

@@ -203,6 +203,11 @@ func (s *Sender) claim(ctx context.Context) (wait time.Duration, err error) {
 		return poll, nil
 	}
 	s.full.Store(false)
+	if s.slack.Refused() { // nothing can be sent: what is recorded waits, until the token is good again
+		if err := s.slack.Check(ctx); err != nil {
+			return 0, err
+		}
+	}
 	backlog, err := s.queue.Backlog(ctx)
 	if err != nil {
 		return 0, err
@@ -248,7 +253,7 @@ func (s *Sender) work(ctx context.Context) {
 			if len(s.claims) <= waiting/2 && s.full.CompareAndSwap(true, false) {
 				s.wake()
 			}
-			if ctx.Err() != nil || time.Now().After(c.Begin) {
+			if ctx.Err() != nil || time.Now().After(c.Begin) || s.slack.Refused() {
 				s.finish(c, c.giveBack())
 				continue
 			}

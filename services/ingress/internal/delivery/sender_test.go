@@ -712,3 +712,24 @@ func (q *counting) Finish(ctx context.Context, results []delivery.Result) (bool,
 	}
 	return more, err
 }
+
+func TestARevokedTokenStopsAllSendingUntilItWorksAgain(t *testing.T) {
+	w := newWorld(t)
+	refusals := make([]fault, 3)
+	for i := range refusals {
+		refusals[i] = fault{code: "token_revoked"}
+	}
+	w.slack.fail("chat.postMessage", refusals[0])
+	w.slack.fail("auth.test", refusals...)
+	r := w.start(w.store())
+	first, second := newRun(coffee), newRun(tea)
+	r.hear(first.started())
+	w.eventually(func() bool { return w.slack.count("auth.test") > 0 }, "the token is tried")
+	r.hear(second.started())
+	require.Equal(t, 1, w.slack.count("chat.postMessage"), "nothing else is")
+	w.eventually(func() bool { return w.slack.count("auth.test") > len(refusals) }, "it is tried again")
+	w.settled()
+	require.Len(t, w.slack.posted(coffee), 1)
+	require.Len(t, w.slack.posted(tea), 1, "nothing was lost")
+	require.Equal(t, 3, w.slack.count("chat.postMessage"))
+}

@@ -96,6 +96,8 @@ func (f *fakeSlack) do(method string, r *http.Request) map[string]any {
 	channel, text := r.FormValue("channel"), r.FormValue("text")
 	answer := map[string]any{"ok": true}
 	switch method {
+	case "auth.test":
+		answer["team_id"], answer["user_id"] = office, "U0BUDDY"
 	case "chat.postMessage":
 		f.ts++
 		ts := fmt.Sprintf("1700000000.%06d", f.ts)

@@ -82,6 +82,20 @@ func (d *Directory) Person(ctx context.Context, workspaceID, userID string) (Per
 	}
 }
 
+// Changed keeps what Slack tells of someone who is known here. Of others nothing is kept.
+func (d *Directory) Changed(ctx context.Context, workspaceID string, person Person) error {
+	k := key{workspaceID, person.UserID}
+	_, known := d.recall(k)
+	if !known {
+		stored, err := d.store.People(ctx, workspaceID, []string{person.UserID})
+		if err != nil || len(stored) == 0 {
+			return err
+		}
+	}
+	d.remember(k, entry{Person: person, until: d.now().Add(fresh)})
+	return d.store.SavePerson(ctx, workspaceID, Known{person, d.now()})
+}
+
 // Expect looks someone up ahead of the message that will name them. It does not wait, and does nothing when there is much to do.
 func (d *Directory) Expect(ctx context.Context, workspaceID, userID string) {
 	select {

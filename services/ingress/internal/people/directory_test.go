@@ -209,3 +209,16 @@ func TestWhoIsExpectedIsKnownWhenNeeded(t *testing.T) {
 		require.EqualValues(t, 64, slack.asked.Load(), "once is enough")
 	})
 }
+
+func TestAChangeIsKeptOfThoseWhoAreKnown(t *testing.T) {
+	inBubble(t, func(t *testing.T, store *table, slack *slack, d *people.Directory) {
+		store.rows["U1"] = people.Known{Person: people.Person{UserID: "U1", Name: "Old"}, SeenAt: time.Now()}
+		for _, id := range []string{"U1", "U2"} {
+			require.NoError(t, d.Changed(t.Context(), office, people.Person{UserID: id, Name: "New"}))
+		}
+		require.Equal(t, "New", store.rows["U1"].Name)
+		require.NotContains(t, store.rows, "U2", "nobody here knows them")
+		require.Equal(t, "New", d.Names(t.Context(), office, []string{"U1"})("U1"))
+		require.Zero(t, slack.asked.Load())
+	})
+}

@@ -20,14 +20,19 @@ func (c *Client) Person(ctx context.Context, userID string) (people.Person, erro
 	if err != nil {
 		return people.Person{}, err
 	}
+	return PersonOf(user), nil
+}
+
+// PersonOf is what Slack's description of someone says.
+func PersonOf(user *slackgo.User) people.Person {
 	return people.Person{
-		UserID:         userID,
+		UserID:         user.ID,
 		Name:           cmp.Or(user.Profile.DisplayName, user.Profile.RealName, user.RealName, user.Name, people.Someone),
 		Zone:           zone(user),
 		WorkspaceAdmin: user.IsAdmin || user.IsOwner || user.IsPrimaryOwner,
 		Bot:            user.IsBot,
 		Deactivated:    user.Deleted,
-	}, nil
+	}
 }
 
 func zone(user *slackgo.User) *time.Location {

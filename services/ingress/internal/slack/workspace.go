@@ -104,6 +104,9 @@ func (c *Client) Forget(channelID string) {
 // Revoked notes that the token is of no use any more: readiness says so until a call goes well again.
 func (c *Client) Revoked() { c.refused.Store(true) }
 
+// Refused reports whether the token was of no use when it was last used, or since Revoked.
+func (c *Client) Refused() bool { return c.refused.Load() }
+
 // PublishHome shows someone their App Home.
 func (c *Client) PublishHome(ctx context.Context, userID string, view slackgo.HomeTabViewRequest) error {
 	return c.call(ctx, "views.publish", func(ctx context.Context) error {

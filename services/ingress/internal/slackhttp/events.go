@@ -3,10 +3,17 @@ package slackhttp
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
+
+	slackgo "github.com/slack-go/slack"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/telemetry"
+	commandv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/command/v1"
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/delivery"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/message"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slack"
 )
 
 // callback is the part of the Events API's requests that is used.
@@ -23,6 +30,9 @@ type callback struct {
 		Channel     json.RawMessage `json:"channel"` // an id, or the whole channel
 		ChannelType string          `json:"channel_type"`
 		Tab         string          `json:"tab"`
+		Tokens      struct {
+			Bot []string `json:"bot"` // users whose bot tokens were revoked
+		} `json:"tokens"`
 	} `json:"event"`
 }
 
@@ -66,9 +76,15 @@ func (s *Server) happened(ctx context.Context, c callback) {
 		if c.Event.Tab == "home" || c.Event.Tab == "" {
 			s.openHome(ctx, userID)
 		}
-	case "member_left_channel", "channel_left", "group_left", "channel_archive", "channel_unarchive", "channel_deleted", "group_archive", "group_unarchive":
+	case "member_left_channel", "channel_left", "group_left", "channel_archive", "channel_unarchive", "channel_deleted",
+		"group_archive", "group_unarchive", "group_deleted":
 		s.Slack.Forget(channelID)
+	case "user_change":
+		s.personChanged(ctx, c)
 	case "tokens_revoked", "app_uninstalled":
+		if c.Event.Type == "tokens_revoked" && len(c.Event.Tokens.Bot) == 0 {
+			return // those of people, which are not used
+		}
 		s.Slack.Revoked()
 		s.Telemetry.Log.ErrorContext(ctx, "the app may do nothing in Slack any more: install it again, or give it its new token", "event", c.Event.Type)
 	}
@@ -84,6 +100,49 @@ func (s *Server) greet(ctx context.Context, channelID, eventID string) {
 	if err != nil {
 		s.Telemetry.Log.WarnContext(ctx, "greeting not recorded", "error", err)
 	}
+}
+
+// personChanged learns of a new name, zone or role at once. Who has left the workspace takes no part in runs any more.
+func (s *Server) personChanged(ctx context.Context, c callback) {
+	user := &slackgo.User{}
+	err := json.Unmarshal(c.Event.User, user)
+	var workspaceID string
+	if err == nil {
+		workspaceID, err = s.Slack.Workspace(ctx)
+	}
+	if err == nil {
+		err = s.People.Changed(ctx, workspaceID, slack.PersonOf(user))
+	}
+	if err == nil && user.Deleted {
+		err = s.leaveRuns(ctx, workspaceID, user.ID, c.EventID)
+	}
+	if err != nil {
+		s.Telemetry.Log.WarnContext(ctx, "change of a person not taken in", "error", err)
+	}
+}
+
+// leaveRuns takes back what someone ordered and offered in open runs.
+func (s *Server) leaveRuns(ctx context.Context, workspaceID, userID, eventID string) error {
+	runs, err := s.Knowledge.RunsWith(ctx, workspaceID, userID)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		from := click{userID: userID, channelID: run.GetChannelId()}
+		if slices.Contains(run.GetVolunteerIds(), userID) {
+			from.id = derive("left", "volunteer", eventID, run.GetId())
+			err = errors.Join(err, s.publish(ctx, from, run.GetId(), &commandv1.Command{
+				What: &commandv1.Command_StopVolunteering{StopVolunteering: &commandv1.StopVolunteering{RunId: run.GetId()}},
+			}))
+		}
+		if slices.ContainsFunc(run.GetOrders(), func(o *runv1.Order) bool { return o.GetUserId() == userID }) {
+			from.id = derive("left", "order", eventID, run.GetId())
+			err = errors.Join(err, s.publish(ctx, from, run.GetId(), &commandv1.Command{
+				What: &commandv1.Command_WithdrawOrder{WithdrawOrder: &commandv1.WithdrawOrder{RunId: run.GetId()}},
+			}))
+		}
+	}
+	return err
 }
 
 // idOf reads an id that stands alone, or in the thing that it is of.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
+	runv1 "github.com/coffeebuddy/coffeebuddy/proto/gen/coffeebuddy/run/v1"
 )
 
 // hears has the Events API tell of an event.
@@ -52,8 +53,31 @@ func TestWhatSlackTellsOfChannelsAndTokens(t *testing.T) {
 	w.hears("E2", map[string]any{"type": "channel_left", "channel": map[string]any{"id": "C0TEA"}})
 	require.Equal(t, []string{"C0COFFEE", "C0TEA"}, w.forgotten)
 	require.False(t, w.revoked)
-	w.hears("E3", map[string]any{"type": "tokens_revoked"})
+	w.hears("E3", map[string]any{"type": "tokens_revoked", "tokens": map[string]any{"oauth": []string{"U0BEN"}}})
+	require.False(t, w.revoked, "a person's own token")
+	w.hears("E4", map[string]any{"type": "tokens_revoked", "tokens": map[string]any{"bot": []string{"U0BOT"}}})
 	require.True(t, w.revoked)
+}
+
+func TestWhoLeavesTheWorkspaceLeavesItsRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runs[runID] = openRun(&runv1.Order{UserId: "U0BEN", Drink: "Cortado"})
+	w.runs[runID].VolunteerIds = []string{"U0BEN"}
+	w.hears("E1", map[string]any{"type": "user_change", "user": map[string]any{
+		"id": "U0BEN", "tz": "Asia/Tokyo", "profile": map[string]any{"display_name": "Benedikt"},
+	}})
+	require.Equal(t, "Benedikt", w.known["U0BEN"].Name)
+	require.Equal(t, "Asia/Tokyo", w.known["U0BEN"].Zone.String())
+	require.Empty(t, w.commands)
+	for range 2 {
+		w.hears("E2", map[string]any{"type": "user_change", "user": map[string]any{"id": "U0BEN", "deleted": true}})
+	}
+	require.Len(t, w.commands, 4)
+	require.Equal(t, runID, w.commands[0].GetStopVolunteering().GetRunId())
+	require.Equal(t, runID, w.commands[1].GetWithdrawOrder().GetRunId())
+	require.Equal(t, "U0BEN", w.commands[1].GetActor().GetUserId())
+	require.Equal(t, []string{w.commands[0].GetId(), w.commands[1].GetId()}, []string{w.commands[2].GetId(), w.commands[3].GetId()}, "told again")
 }
 
 func TestAppHome(t *testing.T) {

@@ -38,6 +38,8 @@ type Knowledge interface {
 	Usuals(ctx context.Context, workspaceID, userID string, limit int) (channels []string, usuals []*runv1.Usual, err error)
 	// Personal are someone's own settings.
 	Personal(ctx context.Context, workspaceID, userID string) (*runv1.PersonalSettings, error)
+	// RunsWith are the open runs in which someone has ordered or volunteered.
+	RunsWith(ctx context.Context, workspaceID, userID string) ([]*runv1.Run, error)
 	SettingsChanges(ctx context.Context, workspaceID, channelID string) ([]*runv1.RunEvent, error)
 	Standings(ctx context.Context, workspaceID, channelID string) ([]*runv1.Candidate, error)
 }
@@ -47,6 +49,8 @@ type People interface {
 	Person(ctx context.Context, workspaceID, userID string) (people.Person, error)
 	// Names looks people up at once. It takes no longer than ctx, and people.Someone is who is not known by then.
 	Names(ctx context.Context, workspaceID string, userIDs []string) func(userID string) string
+	// Changed keeps what Slack tells of someone who is known.
+	Changed(ctx context.Context, workspaceID string, person people.Person) error
 	// Expect looks someone up ahead of need. It does not wait.
 	Expect(ctx context.Context, workspaceID, userID string)
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -233,6 +234,15 @@ func (w *world) Names(ctx context.Context, workspaceID string, _ []string) func(
 		}
 		return people.Someone
 	}
+}
+
+func (w *world) Changed(_ context.Context, _ string, person people.Person) error {
+	w.known[person.UserID] = person
+	return nil
+}
+
+func (w *world) RunsWith(ctx context.Context, _, _ string) ([]*runv1.Run, error) {
+	return slices.Collect(maps.Values(w.runs)), away(ctx, w.storeAway)
 }
 
 func (w *world) Expect(_ context.Context, workspaceID, userID string) {

@@ -156,3 +156,22 @@ func TestAForgottenUsualIsGone(t *testing.T) {
 		})
 	}
 }
+
+func TestTheOpenRunsThatSomeoneTakesPartIn(t *testing.T) {
+	k := newKitchen(t)
+	ordered, offered, ended := started("ordered", coffee, 1, open), started("offered", "C0TEA", 1, open), started("ended", "C0MATE", 1, closed)
+	for _, e := range []*runv1.RunEvent{ordered, ended} {
+		e.Run.Orders = []*runv1.Order{{UserId: ana, Drink: "Tea"}}
+	}
+	offered.Run.VolunteerIds = []string{ana}
+	other := started("other", "C0COLA", 1, open)
+	_, err := k.apply(0, nil, ordered, offered, ended, other)
+	require.NoError(t, err)
+	runs, err := k.RunsWith(t.Context(), office, ana)
+	require.NoError(t, err)
+	var ids []string
+	for _, run := range runs {
+		ids = append(ids, run.GetId())
+	}
+	require.ElementsMatch(t, []string{"ordered", "offered"}, ids)
+}

@@ -4,6 +4,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,7 @@ import (
 const (
 	Schema    = "ingress"
 	Role      = "coffeebuddy_ingress"
-	Migration = 8
+	Migration = 9
 )
 
 // Store is ingress's part of the database.
@@ -65,6 +66,15 @@ func (s *Store) OpenRun(ctx context.Context, workspaceID, channelID string) (*ru
 func (s *Store) LatestRuns(ctx context.Context, workspaceID, channelID string, limit int) ([]*runv1.Run, error) {
 	return s.runs(ctx, `
 		SELECT snapshot FROM ingress.run WHERE workspace_id = ? AND channel_id = ? ORDER BY started_at DESC LIMIT ?`, workspaceID, channelID, limit)
+}
+
+// RunsWith returns the open runs in which someone has ordered or volunteered.
+func (s *Store) RunsWith(ctx context.Context, workspaceID, userID string) ([]*runv1.Run, error) {
+	open, err := s.runs(ctx, `SELECT snapshot FROM ingress.run WHERE workspace_id = ? AND status = 1`, workspaceID)
+	return slices.DeleteFunc(open, func(run *runv1.Run) bool {
+		return !slices.Contains(run.GetVolunteerIds(), userID) &&
+			!slices.ContainsFunc(run.GetOrders(), func(o *runv1.Order) bool { return o.GetUserId() == userID })
+	}), err
 }
 
 func (s *Store) runs(ctx context.Context, sql string, args ...any) ([]*runv1.Run, error) {

@@ -1,0 +1,1 @@
+DROP INDEX ingress.run_open;
