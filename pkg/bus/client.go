@@ -51,11 +51,10 @@ func (c Config) connections(source string) (*kafka.Dialer, *kafka.Transport, err
 	if err != nil {
 		return nil, nil, err
 	}
-	return &kafka.Dialer{
+	dialer := &kafka.Dialer{
 		ClientID: source, Timeout: dialLimit, DualStack: true, KeepAlive: 15 * time.Second, TLS: encryption, SASLMechanism: mechanism,
-	}, &kafka.Transport{
-		ClientID: source, DialTimeout: dialLimit, MetadataTTL: metadataAge, TLS: encryption, SASL: mechanism,
-	}, nil
+	}
+	return dialer, &kafka.Transport{ClientID: source, DialTimeout: dialLimit, MetadataTTL: metadataAge, TLS: encryption, SASL: mechanism}, nil
 }
 
 func fault(variable, problem, example string) error {

@@ -130,12 +130,26 @@ func (b *browser) clicks(selector string) {
 // clicksOnCard presses a button of the run's card.
 func (b *browser) clicksOnCard(action string) {
 	b.t.Helper()
-	b.does(chromedp.Click(chromedp.JSPath(containing(message, "Coffee run") + fmt.Sprintf(`.querySelector('[data-action-id=%q]')`, action))))
+	b.clicksOn("Coffee run", action)
+}
+
+// clicksOn presses a button of the newest message with these words.
+func (b *browser) clicksOn(words, action string) {
+	b.t.Helper()
+	b.does(chromedp.Click(chromedp.JSPath(containing(message, words) + fmt.Sprintf(`.querySelector('[data-action-id=%q]')`, action))))
 }
 
 func (b *browser) types(selector, text string) {
 	b.t.Helper()
 	b.does(chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// retypes types over what is in a field.
+func (b *browser) retypes(selector, text string) {
+	b.t.Helper()
+	b.does(chromedp.WaitVisible(chromedp.CSS(selector)))
+	b.is(fmt.Sprintf("document.querySelector(%q).select()", selector))
+	b.types(selector, text)
 }
 
 // says types into the composer and sends it.
@@ -149,9 +163,7 @@ func (b *browser) says(text string) {
 func (b *browser) orders(drink string) {
 	b.t.Helper()
 	b.sees(modal, "Your order")
-	field := hook("modal") + " input:not([type=checkbox])"
-	b.does(chromedp.Clear(chromedp.CSS(field)))
-	b.types(field, drink)
+	b.retypes(hook("modal")+" input:not([type=checkbox])", drink)
 	b.clicks(hook("modal-submit"))
 	b.does(chromedp.WaitNotPresent(chromedp.CSS(hook("modal"))))
 }
@@ -174,7 +186,7 @@ func (b *browser) shot(name string) {
 	}
 }
 
-// A whole run on the page, as people play it by hand.
+// A whole run on the page, a runner who can't go, and an admin who changes the channel, as people play it by hand.
 func TestBrowserPlaysAWholeRun(t *testing.T) {
 	if chromium() == "" {
 		t.Skip("there is no Chromium on this machine")
@@ -247,4 +259,28 @@ func TestBrowserPlaysAWholeRun(t *testing.T) {
 	b.clicks(hook("channel-" + runner.DM().Channel))
 	b.sees(message, "You're today's runner", "5 cups", "I'll remind you at")
 	b.shot("direct-message")
+
+	b.clicksOn("You're today's runner", "decline")
+	b.sees(message, "you can't go this time")
+	require.False(t, b.is(containing(message, "You're today's runner")+`.querySelector("[data-test=action]")`), "the list has lost its buttons")
+	b.shot("declined")
+	b.clicks(hook("channel-" + office.Coffee))
+	b.sees(message, " goes", "Instead of "+runner.Name)
+	b.shot("handover")
+
+	if runner.Name != "Ana" {
+		b.becomes("Ana")
+	}
+	b.says("/coffee admin")
+	b.sees(modal, "Settings of CoffeeBuddy in", "Channel admins", "Reset this channel's data")
+	offset := hook("modal") + ` [data-test="modal-input"][data-block-id="reminder_offset"]`
+	b.retypes(offset, "61")
+	b.clicks(hook("modal-submit"))
+	b.sees(modal, "Please enter a number of at most 60.")
+	b.shot("settings")
+	b.retypes(offset, "7")
+	b.clicks(hook("modal-submit"))
+	b.does(chromedp.WaitNotPresent(chromedp.CSS(hook("modal"))))
+	b.sees(message, "Only visible to you", "Saved:", "reminder minutes 5 → 7")
+	b.shot("saved")
 }
