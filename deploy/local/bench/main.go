@@ -54,6 +54,7 @@ type step struct {
 var steps = []step{
 	{"start", measureStart},
 	{"idle", measureIdle},
+	{"crowd", measureCrowd},
 	{"clicks", measureClicks},
 	{"coalescing", measureCoalescing},
 	{"acknowledgement", measureAcknowledgement},
@@ -64,7 +65,7 @@ var steps = []step{
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "measure only what matches `PATTERN`: start, idle, clicks, coalescing, acknowledgement, flood, throughput, history")
+	only := flags.String("only", "", "measure only what matches `PATTERN`: start, idle, crowd, clicks, coalescing, acknowledgement, flood, throughput, history")
 	binaries := flags.String("binaries", "", "`folder` of the services, ready-built (they are built)")
 	verbose := flags.Bool("v", false, "print the services' logs, too")
 	if err := flags.Parse(args); err != nil {

@@ -22,9 +22,11 @@ type slackDouble struct {
 	url    string
 	server *http.Server
 
-	calls   atomic.Int64 // chat.*
-	refused atomic.Int64 // clicks answered at their response_url, as it is done when a command cannot be handed over
-	lastTS  atomic.Int64
+	calls    atomic.Int64 // chat.*
+	updates  atomic.Int64 // of them, chat.update
+	received atomic.Int64 // bytes of their bodies
+	refused  atomic.Int64 // clicks answered at their response_url, as it is done when a command cannot be handed over
+	lastTS   atomic.Int64
 
 	mu       sync.Mutex
 	channels map[string]*channel
@@ -68,6 +70,7 @@ func (s *slackDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if strings.HasPrefix(method, "chat.") {
 		s.calls.Add(1)
+		s.received.Add(r.ContentLength)
 	}
 	answer := map[string]any{"ok": true}
 	switch method {
@@ -81,6 +84,8 @@ func (s *slackDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case "conversations.info":
 		answer["channel"] = map[string]any{"id": r.PostForm.Get("channel"), "is_member": true}
+	case "conversations.open":
+		answer["channel"] = map[string]any{"id": "D" + strings.TrimPrefix(r.PostForm.Get("users"), "U")}
 	case "chat.postMessage":
 		ts := fmt.Sprintf("1735689600.%06d", s.lastTS.Add(1))
 		answer["channel"], answer["ts"] = r.PostForm.Get("channel"), ts
@@ -88,6 +93,7 @@ func (s *slackDouble) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.posted(ts, r.PostForm.Get("text"), r.PostForm.Get("blocks"))
 		}
 	case "chat.update":
+		s.updates.Add(1)
 		answer["channel"], answer["ts"] = r.PostForm.Get("channel"), r.PostForm.Get("ts")
 		if c := s.channel(r.PostForm.Get("channel")); c != nil {
 			c.updated(at)

@@ -224,7 +224,9 @@ func (w *world) underWay(conn *pgx.Conn) string {
 			what = append(what, name)
 		}
 	}
-	for group, topic := range map[string]string{"runs": topic.Commands, "ingress": topic.RunEvents} {
+	for group, topic := range map[string]string{
+		"runs": topic.Commands, "ingress": topic.RunEvents, "fairness": topic.RunEvents, "reminder": topic.RunEvents,
+	} {
 		end := 0
 		for _, p := range w.broker.Cluster.PartitionInfos(topic) {
 			end += int(p.HighWatermark)
