@@ -95,11 +95,11 @@ func (c *chaos) step(i int) {
 		c.says(p, "/coffee in "+strconv.Itoa(20+c.rand.IntN(40))+"m")
 	case n < 22:
 		c.says(p, "/coffee close")
-	case n < 24:
+	case n < 23:
 		c.says(p, "/coffee cancel")
 	case n < 26:
 		c.says(p, "/coffee usual "+c.drink())
-	case n < 28:
+	case n < 27:
 		c.administers(c.people[0].in(p.Channel))
 	case n < 32:
 		c.later(time.Duration(c.rand.IntN(180)) * time.Second)

@@ -15,6 +15,9 @@ func Hello() Message { return only("Hi, type `/coffee` to start a run. `/coffee 
 const (
 	ActionReminders = "reminders" // the value is what it is to be: "on" or "off"
 	ActionNamed     = "named"     // the same
+
+	ActionEditUsual = "edit_usual" // opens the form below
+	CallbackUsual   = "usual"
 )
 
 // Home is what App Home shows to one person.
@@ -71,9 +74,9 @@ func (c HomeChannel) blocks() []slack.Block {
 	if n := c.Usual.GetQuantity(); n > 1 {
 		drink = fmt.Sprintf("%d × %s", n, drink)
 	}
-	usual := plain("My usual: " + drink)
-	usual.Accessory = slack.NewAccessory(button(ActionForget, c.ID, "Forget"))
-	blocks = append(blocks, usual)
+	change, forget := button(ActionEditUsual, c.ID, "Change"), button(ActionForget, c.ID, "Forget")
+	change.AccessibilityLabel, forget.AccessibilityLabel = "Change my usual", "Forget my usual"
+	blocks = append(blocks, plain("My usual: "+drink), slack.NewActionBlock("usual_"+c.ID, change, forget))
 	if c.Standing != nil {
 		blocks = append(blocks, small("Where I stand: %s · %s, %s  %s", owes(c.Standing.GetBalanceMicros()), plural(int(c.Standing.GetCups()), "cup", "cups"),
 			ran(c.Standing), bar(c.Standing, c.Standings)))
@@ -88,8 +91,30 @@ func toggle(what, action string, on bool) *slack.SectionBlock {
 		next, label = "on", "Turn on"
 	}
 	section := plain(what + ": " + onOff(on))
-	section.Accessory = slack.NewAccessory(button(action, next, label))
+	press := button(action, next, label)
+	press.AccessibilityLabel = label + ": " + what
+	section.Accessory = slack.NewAccessory(press)
 	return section
+}
+
+// UsualModal is the form in which someone changes their usual in a channel.
+func UsualModal(channelID string, usual *runv1.Usual) slack.ModalViewRequest {
+	drink := slack.NewPlainTextInputBlockElement(plainText("Flat white"), BlockDrink)
+	drink.FocusOnLoad, drink.InitialValue = true, usual.GetDrink()
+	return slack.ModalViewRequest{
+		Type: slack.VTModal, CallbackID: CallbackUsual, PrivateMetadata: asJSON(UsualContext{ChannelID: channelID}),
+		Title: plainText("My usual"), Submit: plainText("Save"), Close: plainText("Cancel"),
+		Blocks: slack.Blocks{BlockSet: []slack.Block{
+			mrkdwn("What you get with one click on *My usual* in %s", channel(channelID)),
+			slack.NewInputBlock(BlockDrink, plainText("What do you usually drink?"), nil, drink),
+			quantityInput(int(usual.GetQuantity())),
+		}},
+	}
+}
+
+// UsualContext travels in that form.
+type UsualContext struct {
+	ChannelID string `json:"channel"`
 }
 
 // Note shows a message as a modal, where there is no conversation to show it in.

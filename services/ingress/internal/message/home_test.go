@@ -17,5 +17,6 @@ func TestHome(t *testing.T) {
 		Personal: &runv1.PersonalSettings{NamedInLastCalls: true},
 	}
 	golden(t, "home", "in two channels", full.View(), "new here", message.Home{}.View())
+	golden(t, "modal_my_usual", message.UsualModal(channelID, &runv1.Usual{Drink: "Flat white", Quantity: 2}))
 	golden(t, "hello", "hello", message.Hello(), "note", message.Note(message.UnknownRun()))
 }

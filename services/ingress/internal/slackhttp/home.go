@@ -3,6 +3,7 @@ package slackhttp
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"sync"
 	"time"
 
@@ -113,6 +114,12 @@ func (s *Server) clickedAtHome(ctx context.Context, in interaction) error {
 	case message.ActionForget:
 		from.channelID = action.Value
 		said = s.send(ctx, from, message.ActionForget, "", &commandv1.Command{What: &commandv1.Command_ClearUsual{ClearUsual: &commandv1.ClearUsual{}}})
+	case message.ActionEditUsual:
+		from.channelID = action.Value
+		usual, _ := s.usual(ctx, from) // unknown: an empty form will do
+		if err := s.Slack.OpenView(ctx, from.triggerID, message.UsualModal(from.channelID, usual)); err != nil {
+			s.Telemetry.Log.WarnContext(ctx, "form of a usual not opened", "error", err)
+		}
 	case message.ActionReminders, message.ActionNamed:
 		said = s.changePersonal(ctx, from, action)
 	default:
@@ -132,6 +139,30 @@ func (s *Server) clickedAtHome(ctx context.Context, in interaction) error {
 	}
 	s.homes.touch(in.User.ID, s.Now())
 	return nil
+}
+
+// savesUsual answers the form in which a usual is changed.
+func (s *Server) savesUsual(ctx context.Context, in interaction) (any, error) {
+	var about message.UsualContext
+	if json.Unmarshal([]byte(in.View.PrivateMetadata), &about) != nil || about.ChannelID == "" {
+		return slack.NewUpdateViewSubmissionResponse(message.OldForm()), nil
+	}
+	drink, quantity, err := drinkOf(in.View, message.BlockDrink)
+	if err != nil {
+		return nil, err
+	}
+	if problem := drinkProblem(drink); problem != "" {
+		return drinkError(message.BlockDrink, problem), nil
+	}
+	from := click{id: derive("usual", in.View.ID, in.User.ID, drink, strconv.Itoa(int(quantity))), userID: in.User.ID, channelID: about.ChannelID}
+	said := s.send(from.context(ctx), from, message.ActionSaveUsual, "", &commandv1.Command{
+		What: &commandv1.Command_SaveUsual{SaveUsual: &commandv1.SaveUsual{Drink: drink, Quantity: quantity}},
+	})
+	if said.Text != "" {
+		return drinkError(message.BlockDrink, said.Text), nil
+	}
+	s.homes.touch(in.User.ID, s.Now())
+	return nil, nil
 }
 
 // changePersonal turns one of someone's own settings on or off.

@@ -105,6 +105,28 @@ func TestAppHome(t *testing.T) {
 	require.Len(t, w.homes, 2, "nobody looks any more")
 }
 
+func TestAUsualIsChangedAtHome(t *testing.T) {
+	t.Parallel()
+	submission := func(drink, metadata string) map[string]any {
+		return map[string]any{
+			"type": "view_submission", "user": fields{"id": "U0BEN"},
+			"view": map[string]any{"id": "V1", "callback_id": "usual", "private_metadata": metadata, "state": map[string]any{"values": map[string]any{
+				"drink": map[string]any{"drink": fields{"value": drink}}, "quantity": map[string]any{"quantity": map[string]any{"selected_option": fields{"value": "3"}}},
+			}}},
+		}
+	}
+	w := newWorld(t)
+	require.Empty(t, w.submits(submission(" Mocha ", `{"channel":"C0COFFEE"}`)))
+	saved := w.only().GetSaveUsual()
+	require.Equal(t, "Mocha", saved.GetDrink())
+	require.EqualValues(t, 3, saved.GetQuantity())
+	require.Equal(t, "C0COFFEE", w.commands[0].GetChannelId())
+	w = newWorld(t)
+	require.Contains(t, w.submits(submission("", `{"channel":"C0COFFEE"}`)), "Please say what you drink.")
+	require.Contains(t, w.submits(submission("Tea", `{}`)), "older version")
+	require.Empty(t, w.commands)
+}
+
 func TestButtonsAtHome(t *testing.T) {
 	t.Parallel()
 	press := func(action, value string) map[string]any {
@@ -122,6 +144,10 @@ func TestButtonsAtHome(t *testing.T) {
 	w = newWorld(t)
 	require.Empty(t, w.clicks(press("forget", "C0COFFEE")))
 	require.NotNil(t, w.only().GetClearUsual())
+	w = newWorld(t)
+	require.Empty(t, w.clicks(press("edit_usual", "C0COFFEE")))
+	require.Equal(t, "My usual", w.views[0].Title.Text)
+	require.Empty(t, w.commands)
 	w = newWorld(t)
 	require.Empty(t, w.clicks(press("reminders", "off")))
 	settings := w.only().GetChangePersonalSettings().GetSettings()

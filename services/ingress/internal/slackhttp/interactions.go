@@ -68,6 +68,8 @@ func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
 	switch in.View.CallbackID {
 	case message.CallbackSettings:
 		return s.savesSettings(ctx, in)
+	case message.CallbackUsual:
+		return s.savesUsual(ctx, in)
 	case message.CallbackReset:
 		return s.resets(ctx, in)
 	default:

@@ -100,28 +100,37 @@ func (s *Server) ordered(ctx context.Context, in interaction) (any, error) {
 		return slack.NewUpdateViewSubmissionResponse(message.OldForm()), nil
 	}
 	entered, block := in.View.State.Values, message.DrinkBlock(about.Taps)
-	drink := message.OneLine(entered[block][message.BlockDrink].Value)
+	drink, quantity, err := drinkOf(in.View, block)
+	if err != nil {
+		return nil, err
+	}
 	if problem := drinkProblem(drink); problem != "" {
 		return drinkError(block, problem), nil
 	}
 	remember := len(entered[message.BlockRemember][message.BlockRemember].SelectedOptions) > 0
-	quantity, err := strconv.ParseUint(cmp.Or(entered[message.BlockQuantity][message.BlockQuantity].SelectedOption.Value, "1"), 10, 8)
-	if err != nil || quantity < 1 || quantity > maxQuantity {
-		return nil, errBad
-	}
 	from := click{
-		id:     derive("order", in.View.ID, in.User.ID, drink, strconv.FormatUint(quantity, 10), strconv.FormatBool(remember)),
+		id:     derive("order", in.View.ID, in.User.ID, drink, strconv.Itoa(int(quantity)), strconv.FormatBool(remember)),
 		userID: in.User.ID, channelID: about.ChannelID,
 	}
 	said := s.send(from.context(ctx), from, message.ActionOrder, about.RunID, &commandv1.Command{
 		What: &commandv1.Command_PlaceOrder{PlaceOrder: &commandv1.PlaceOrder{
-			RunId: about.RunID, Drink: drink, Quantity: uint32(quantity), RememberAsUsual: remember,
+			RunId: about.RunID, Drink: drink, Quantity: quantity, RememberAsUsual: remember,
 		}},
 	})
 	if said.Text != "" { // the form stays open, so what was typed is not lost
 		return drinkError(block, said.Text), nil
 	}
 	return nil, nil
+}
+
+// drinkOf is what was entered as drink, and how many cups of it.
+func drinkOf(form view, block string) (drink string, quantity uint32, err error) {
+	entered := form.State.Values
+	n, err := strconv.ParseUint(cmp.Or(entered[message.BlockQuantity][message.BlockQuantity].SelectedOption.Value, "1"), 10, 8)
+	if err != nil || n < 1 || n > maxQuantity {
+		return "", 0, errBad
+	}
+	return message.OneLine(entered[block][message.BlockDrink].Value), uint32(n), nil
 }
 
 // orderOf is what an order form is about. False: it is another form, or from another version.
