@@ -114,6 +114,9 @@ func (c *Channel) decide(cmd Command, r *Run, at time.Time) ([]Event, error) {
 	case StartRun:
 		return c.Start(cmd, want, at)
 	case SaveUsual:
+		if !c.Settings.Enabled {
+			return nil, ErrChannelDisabled
+		}
 		usual, err := newUsual(cmd.Actor.User, want.Drink, want.Quantity)
 		if err != nil {
 			return nil, err

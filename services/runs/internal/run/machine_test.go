@@ -32,6 +32,8 @@ func TestChannelKeepsItsPromises(t *testing.T) {
 			"answer":   m.answer,
 			"time":     m.time,
 			"night":    m.night,
+			"settings": m.settings,
+			"save":     m.save,
 			"nonsense": m.nonsense,
 			"":         m.check,
 		})
@@ -166,6 +168,9 @@ func (m *machine) handover(t *rapid.T) {
 func (m *machine) deadline(t *rapid.T) {
 	id := m.anyRun(t)
 	due := m.told[id].ClosesAt
+	if due.IsZero() {
+		return // only closed by hand
+	}
 	if rapid.Bool().Draw(t, "moved") {
 		due = due.Add(time.Minute)
 	}
@@ -189,6 +194,25 @@ func (m *machine) lastCall(t *rapid.T) {
 		}
 	}
 	m.learn(t, events)
+}
+
+func (m *machine) settings(t *rapid.T) {
+	next := m.channel.Settings
+	next.Enabled = rapid.IntRange(0, 3).Draw(t, "enabled") > 0
+	next.ClosingLead = time.Duration(rapid.IntRange(-1, 61).Draw(t, "lead")) * time.Minute
+	by := people.Draw(t, "by")
+	before := m.channel.Settings
+	seen := before.Version - uint64(rapid.IntRange(0, 1).Draw(t, "stale"))
+	m.command(t, by, run.ChangeSettings{Settings: next, IfVersion: seen})
+	if m.channel.Settings.Version != before.Version {
+		require.Equal(t, before.Version, seen, "what somebody else changed meanwhile is not overwritten")
+		require.EqualValues(t, "channel-admin", by)
+		require.Equal(t, before.Version+1, m.channel.Settings.Version)
+	}
+}
+
+func (m *machine) save(t *rapid.T) {
+	m.command(t, people.Draw(t, "by"), rapid.SampledFrom([]run.Want{run.SaveUsual{Drink: drinks.Draw(t, "drink")}, run.ClearUsual{}}).Draw(t, "want"))
 }
 
 func (m *machine) nonsense(t *rapid.T) {
@@ -286,7 +310,7 @@ func (m *machine) check(t *rapid.T) {
 		require.Equal(t, running, r.Assignment.Runner != "")
 		require.Equal(t, running, !r.Assignment.AssignedAt.IsZero())
 		require.Equal(t, r.Assignment.State == run.Choosing, !r.AnswerDue().IsZero())
-		require.True(t, r.ClosesAt.After(r.StartedAt) && !r.ClosesAt.After(r.PickupAt), "closes between start and pickup")
+		require.True(t, r.ClosesAt.IsZero() || r.ClosesAt.After(r.StartedAt) && !r.ClosesAt.After(r.PickupAt), "closes between start and pickup")
 		require.LessOrEqual(t, len(r.Volunteers), len(slices.Compact(slices.Sorted(slices.Values(r.Volunteers)))), "each once")
 		if r.Status == run.Closing || r.Status == run.Closed {
 			require.NotEmpty(t, r.Orders, "only a run with orders closes")
@@ -298,6 +322,10 @@ func (m *machine) check(t *rapid.T) {
 		}
 	}
 	require.LessOrEqual(t, active, 1, "one open or closing run")
+	if open := m.channel.Open(); open != nil && !m.channel.Settings.Enabled {
+		require.NotEqual(t, run.Open, open.Status, "nothing is ordered where CoffeeBuddy is turned off")
+	}
+	require.True(t, m.channel.Settings.ClosingLead >= 0 && m.channel.Settings.ClosingLead <= time.Hour)
 }
 
 func snapshots(c run.Channel) string {
