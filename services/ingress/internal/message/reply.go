@@ -74,6 +74,8 @@ func Abandoned(channelID, code, ref string) Message {
 		return abandoned(channelID, "Invite me there with `/invite` and try `/coffee` again.")
 	case "is_archived":
 		return abandoned(channelID, "The channel is archived: try `/coffee` in another one.")
+	case "missing_scope":
+		return abandoned(channelID, "The Slack app lacks the permission `chat:write`: a workspace admin can install it again with it.")
 	case "too_late":
 		return abandoned(channelID, "I only got to it after the pickup. `/coffee` starts a new one.")
 	case "restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_only_channel", "posting_to_general_channel_denied":

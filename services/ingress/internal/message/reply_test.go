@@ -24,7 +24,7 @@ func TestReplies(t *testing.T) {
 	golden(t, "not_in_channel", message.NotInChannel(botID), "bot unknown", message.NotInChannel(""))
 	golden(t, "only_in_channels", message.OnlyInChannels())
 	var abandoned []any
-	for _, code := range []string{"not_in_channel", "is_archived", "too_late", "restricted_action", "msg_blocks_too_long"} {
+	for _, code := range []string{"not_in_channel", "is_archived", "missing_scope", "too_late", "restricted_action", "msg_blocks_too_long"} {
 		abandoned = append(abandoned, code, message.Abandoned(channelID, code, ref))
 	}
 	golden(t, "abandoned", abandoned...)

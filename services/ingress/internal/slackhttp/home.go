@@ -144,7 +144,8 @@ func (s *Server) clickedAtHome(ctx context.Context, in interaction) error {
 // savesUsual answers the form in which a usual is changed.
 func (s *Server) savesUsual(ctx context.Context, in interaction) (any, error) {
 	var about message.UsualContext
-	if json.Unmarshal([]byte(in.View.PrivateMetadata), &about) != nil || about.ChannelID == "" {
+	_ = json.Unmarshal([]byte(in.View.PrivateMetadata), &about) // of another version: it names no channel
+	if about.ChannelID == "" {
 		return slack.NewUpdateViewSubmissionResponse(message.OldForm()), nil
 	}
 	drink, quantity, err := drinkOf(in.View, message.BlockDrink)
