@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
-	"slices"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
@@ -24,42 +22,27 @@ type Topic struct {
 	Config      map[string]string // retention.ms and so on, by Kafka's names
 }
 
-// CreateTopics creates the topics that do not exist yet. One that exists with another number of partitions is an error:
-// keys would change their partition, and with it lose their order.
+// CreateTopics creates the topics that do not exist yet. One that exists with another number of partitions is an error.
 func CreateTopics(ctx context.Context, cfg Config, topics []Topic) error {
-	_, transport, err := cfg.connections("coffeebuddy-topics")
+	a, err := NewAdmin(cfg)
 	if err != nil {
 		return err
 	}
-	defer transport.CloseIdleConnections()
-	client := &kafka.Client{Addr: kafka.TCP(cfg.Bootstrap...), Timeout: requestWait, Transport: transport}
-
-	request := &kafka.CreateTopicsRequest{}
-	names := make([]string, 0, len(topics))
-	for _, t := range topics {
-		c := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: t.Replication}
-		for _, name := range slices.Sorted(maps.Keys(t.Config)) {
-			c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: t.Config[name]})
-		}
-		request.Topics = append(request.Topics, c)
-		names = append(names, t.Name)
+	defer a.Close()
+	if err := a.create(ctx, topics); err != nil {
+		return err
 	}
-	answer, err := client.CreateTopics(ctx, request)
-	if err != nil {
-		return fmt.Errorf("create topics: %w", err)
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.Name
 	}
-	for name, err := range answer.Errors {
-		if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-			return fmt.Errorf("create topic %s: %w", name, err)
-		}
-	}
-	found, err := describe(ctx, transport, client.Addr, names...)
+	found, err := describe(ctx, a.transport, a.client.Addr, names...)
 	if err != nil {
 		return err
 	}
 	for _, t := range topics {
 		if has := len(found[t.Name].leaders); has != t.Partitions {
-			return fmt.Errorf("topic %s has %d partitions, not %d", t.Name, has, t.Partitions)
+			return errors.New(partitionConflict(t, has))
 		}
 	}
 	return nil
