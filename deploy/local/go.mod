@@ -14,9 +14,10 @@ require (
 	github.com/stretchr/testify v1.12.1
 	github.com/twmb/franz-go v1.22.2
 	go.opentelemetry.io/proto/otlp v1.11.0
-	go.yaml.in/yaml/v3 v3.0.6
 	google.golang.org/protobuf v1.36.12
 )
+
+require go.yaml.in/yaml/v3 v3.0.6 // indirect
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -24,6 +25,7 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/chromedp/cdproto v0.159.0 // indirect
+	github.com/coffeebuddy/coffeebuddy/deploy/slack v0.0.0
 	github.com/fergusstrange/embedded-postgres v1.34.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
@@ -74,6 +76,7 @@ require (
 )
 
 replace (
+	github.com/coffeebuddy/coffeebuddy/deploy/slack => ../slack
 	github.com/coffeebuddy/coffeebuddy/migrations => ../../migrations
 	github.com/coffeebuddy/coffeebuddy/pkg => ../../pkg
 	github.com/coffeebuddy/coffeebuddy/pkg/slacksim => ../../pkg/slacksim

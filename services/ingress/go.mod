@@ -16,7 +16,7 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require go.yaml.in/yaml/v3 v3.0.6
+require go.yaml.in/yaml/v3 v3.0.6 // indirect
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -67,6 +67,7 @@ require (
 
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
+	github.com/coffeebuddy/coffeebuddy/deploy/slack v0.0.0
 	github.com/google/uuid v1.6.0
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/labstack/echo/v4 v4.16.0
@@ -85,6 +86,7 @@ require (
 )
 
 replace (
+	github.com/coffeebuddy/coffeebuddy/deploy/slack => ../../deploy/slack
 	github.com/coffeebuddy/coffeebuddy/migrations => ../../migrations
 	github.com/coffeebuddy/coffeebuddy/pkg => ../../pkg
 	github.com/coffeebuddy/coffeebuddy/pkg/slacksim => ../../pkg/slacksim

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	slackapp "github.com/coffeebuddy/coffeebuddy/deploy/slack"
 	"github.com/coffeebuddy/coffeebuddy/migrations"
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
@@ -163,12 +164,12 @@ func (s *Stack) startSlack() error {
 	s.SigningSecret, s.BotToken = secret(), "xoxb-local-"+secret()
 	s.PageURL = "http://" + s.page.Addr().String()
 	s.SlackAPIURL = s.PageURL + "/api/"
-	app, err := readManifest(s.cfg.Root)
+	app, err := slackapp.Read()
 	if err != nil {
 		return err
 	}
 	sim, err := slacksim.New(slacksim.Config{
-		Scopes: app.OAuth.Scopes.Bot, Events: app.Settings.Events.Bot,
+		Scopes: app.BotScopes, Events: app.BotEvents,
 		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
 		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Now: s.cfg.Clock.Now, Limits: slacksim.Limits{Off: s.cfg.NoLimits},
 	})

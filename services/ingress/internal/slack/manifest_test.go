@@ -13,7 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
+
+	slackapp "github.com/coffeebuddy/coffeebuddy/deploy/slack"
 )
 
 // scopesOf are the scopes that a method needs in the conversations the bot is in, by its page in
@@ -36,29 +37,7 @@ var scopesOfEvent = map[string][]string{
 	"member_joined_channel": {"channels:read", "groups:read"}, "member_left_channel": {"channels:read", "groups:read"},
 }
 
-type manifest struct {
-	Features struct {
-		SlashCommands []struct{ Command, URL string } `yaml:"slash_commands"`
-	}
-	OAuth struct {
-		Scopes struct{ Bot, User []string }
-	} `yaml:"oauth_config"`
-	Settings struct {
-		Events struct {
-			BotEvents []string `yaml:"bot_events"`
-		} `yaml:"event_subscriptions"`
-	}
-}
-
-const root = "../../../../"
-
-func readManifest(t *testing.T) (m manifest) {
-	t.Helper()
-	raw, err := os.ReadFile(root + "deploy/slack/manifest.yaml")
-	require.NoError(t, err)
-	require.NoError(t, yaml.Unmarshal(raw, &m))
-	return m
-}
+const docs = "../../../../docs/slack-app.md"
 
 // literals are the strings in a package's sources that pick returns.
 func literals(t *testing.T, dir string, pick func(ast.Node) []ast.Expr) (found []string) {
@@ -89,7 +68,8 @@ func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set))
 
 func TestTheManifestAsksForWhatIsUsedAndNoMore(t *testing.T) {
 	t.Parallel()
-	m := readManifest(t)
+	m, err := slackapp.Read()
+	require.NoError(t, err)
 	scopes, events := map[string]bool{"commands": true}, map[string]bool{}
 
 	methods := literals(t, ".", func(n ast.Node) []ast.Expr { // c.call(ctx, "method", …), and the constants that name some
@@ -141,10 +121,10 @@ func TestTheManifestAsksForWhatIsUsedAndNoMore(t *testing.T) {
 		events[event] = true
 	}
 
-	require.ElementsMatch(t, sorted(scopes), m.OAuth.Scopes.Bot)
-	require.Empty(t, m.OAuth.Scopes.User)
-	require.ElementsMatch(t, sorted(events), m.Settings.Events.BotEvents)
-	require.Equal(t, "/coffee", m.Features.SlashCommands[0].Command)
+	require.ElementsMatch(t, sorted(scopes), m.BotScopes)
+	require.Empty(t, m.UserScopes)
+	require.ElementsMatch(t, sorted(events), m.BotEvents)
+	require.Equal(t, "/coffee", m.Command)
 }
 
 func selector(e *ast.SelectorExpr) string {
@@ -156,10 +136,11 @@ func selector(e *ast.SelectorExpr) string {
 
 func TestEachScopeAndEventHasItsReasonInTheDocs(t *testing.T) {
 	t.Parallel()
-	m := readManifest(t)
-	docs, err := os.ReadFile(root + "docs/slack-app.md")
+	m, err := slackapp.Read()
 	require.NoError(t, err)
-	for _, name := range slices.Concat(m.OAuth.Scopes.Bot, m.Settings.Events.BotEvents) {
-		require.Contains(t, string(docs), "`"+name+"`")
+	text, err := os.ReadFile(docs)
+	require.NoError(t, err)
+	for _, name := range slices.Concat(m.BotScopes, m.BotEvents) {
+		require.Contains(t, string(text), "`"+name+"`")
 	}
 }
