@@ -69,6 +69,9 @@ func (c *Client) scan(ctx context.Context, topic string, partition int, since ti
 
 // firstSince is the offset of the first record after since; negative: there is none.
 func (c *Client) firstSince(ctx context.Context, topic string, partition int, since time.Time) (int64, error) {
+	if since.Unix() < 0 {
+		since = time.Unix(0, 0) // to Kafka, some of the moments before are something else
+	}
 	answer, err := c.kafka.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
 		topic: {kafka.FirstOffsetOf(partition), kafka.TimeOffsetOf(partition, since)},
 	}})

@@ -43,7 +43,7 @@ func build() (remove func(), err error) {
 		return nil, err
 	}
 	remove = func() { _ = os.RemoveAll(binaries) }
-	if err := stack.Build(context.Background(), root, binaries, "movableclock", coverDir != "", "./deploy/local"); err != nil {
+	if err := stack.Build(context.Background(), root, binaries, "movableclock", coverDir != "", "./deploy/local", "./services/coffeebuddyctl"); err != nil {
 		remove()
 		return nil, err
 	}

@@ -96,6 +96,14 @@ func (p person) reads(words ...string) slacksim.Message {
 	return message
 }
 
+// read is how the person reads a message.
+func (w *world) read(p person, m slacksim.Message) string {
+	w.t.Helper()
+	workspace, err := p.Workspace(w.t.Context())
+	require.NoError(w.t, err)
+	return workspace.Reader(p.ID).Message(m)
+}
+
 // messages are those that now show all the words, oldest first.
 func (p person) messages(words ...string) []slacksim.Message {
 	p.t.Helper()

@@ -368,12 +368,6 @@ func (c *chaos) cardsAreTrue(conn *pgx.Conn) {
 	}
 }
 
-func (c *chaos) read(p person, m slacksim.Message) string {
-	workspace, err := p.Workspace(c.t.Context())
-	require.NoError(c.t, err)
-	return workspace.Reader(p.ID).Message(m)
-}
-
 func (c *chaos) named(userID string) string {
 	for _, p := range c.people {
 		if p.ID == userID {
