@@ -99,12 +99,15 @@ func TestAnOperatorDealsWithDeadLetters(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(kafka.Close)
 	broken := &kgo.Record{Topic: topic.Commands, Key: []byte("T0COFFEE/C0COFFEE"), Value: []byte("no protobuf"), Headers: []kgo.RecordHeader{
-		{Key: "ce_id", Value: []byte("broken")}, {Key: "ce_type", Value: []byte("coffeebuddy.command.v1.StartRun")},
+		{Key: "ce_id", Value: []byte("broken")},
+		{Key: "ce_type", Value: []byte("coffeebuddy.command.v1.StartRun")},
 		{Key: "traceparent", Value: []byte("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")},
 	}}
 	require.Contains(t, w.tells("dead-letter", "list"), "None.")
 	require.NoError(t, kafka.ProduceSync(t.Context(), broken).FirstErr())
-	ids := func() []string { return regexp.MustCompile(`(?m)^\d+@\d+`).FindAllString(w.tells("dead-letter", "list"), -1) }
+	ids := func() []string {
+		return regexp.MustCompile(`(?m)^\d+@\d+`).FindAllString(w.tells("dead-letter", "list"), -1)
+	}
 	w.eventually("it is given up", func() bool { return len(ids()) == 1 })
 	first := ids()[0]
 	require.Contains(t, w.tells("dead-letter", "show", first), "given up by runs")

@@ -13,6 +13,9 @@ type KafkaConfig struct {
 	Dir string
 	// Port is what to listen on (127.0.0.1 only) if it is free; 0 or taken: a free one.
 	Port int
+	// Root is the password of the user root (SCRAM-SHA-512), who may do everything while nobody else may do anything;
+	// "": no user is asked for, and everyone may.
+	Root string
 }
 
 // Kafka is a broker inside this process that speaks Kafka's protocol. It has one node and creates no topic by itself.
@@ -33,6 +36,9 @@ func StartKafka(_ context.Context, cfg KafkaConfig) (*Kafka, error) {
 			return nil, fmt.Errorf("kafka port: %w", err)
 		}
 		options = append(options, kfake.Ports(port))
+	}
+	if cfg.Root != "" {
+		options = append(options, kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("SCRAM-SHA-512", "root", cfg.Root))
 	}
 	cluster, err := kfake.NewCluster(options...)
 	if err != nil {

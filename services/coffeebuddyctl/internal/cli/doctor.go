@@ -86,8 +86,7 @@ func one(v verdict, check, do, found string, args ...any) []finding {
 
 // reason is why something could not be looked at. A variable that is missing is named.
 func reason(err error) string {
-	var faults *config.Error
-	if errors.As(err, &faults) {
+	if faults, ok := errors.AsType[*config.Error](err); ok {
 		return strings.Join(strings.Fields(faults.Error()), " ")
 	}
 	return oneLine(err.Error(), 200)
