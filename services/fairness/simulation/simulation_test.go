@@ -76,6 +76,7 @@ func TestOthersAreLessFair(t *testing.T) {
 		"lottery":        {lottery{}, true},
 		"reference rule": {fewest{}, false},
 		"reference code": {fewest{ever: true}, false},
+		"rotation":       {ledger.Rotation{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -96,5 +97,6 @@ func TestTables(t *testing.T) {
 	require.NoError(t, printTables(&first, 1))
 	require.NoError(t, <-other)
 	require.Contains(t, first.String(), "fair_share")
+	require.Contains(t, first.String(), "rotation")
 	require.Equal(t, first.String(), second.String(), "same seeds, same figures")
 }

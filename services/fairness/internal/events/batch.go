@@ -17,15 +17,27 @@ import (
 
 // batch is what some records tell, and what became of it.
 type batch struct {
-	news     []*news                     // not applied yet, one for each run, in the order of the runs' last events
-	channels map[ledger.ChannelID]uint64 // with their epochs
+	channels map[ledger.ChannelID]*generation
+	news     []*news // not applied yet, one for each run, in the order of the runs' last events
 	kept     map[uuid.UUID]ledger.Posting
 	latest   map[ledger.ChannelID]*news // applied
 
-	resets    []*reset
-	retention map[ledger.ChannelID]int // in days, where it was changed
-	answers   []answer
-	tables    map[ledger.ChannelID]ledger.Table
+	resets  map[ledger.ChannelID]ledger.Channel
+	answers []answer
+	tables  map[ledger.ChannelID]ledger.Table
+}
+
+// generation is the newest generation of a channel's data.
+type generation struct {
+	epoch         uint64
+	retentionDays int // as told last
+	cause             // of its first event
+}
+
+// cause is where something began.
+type cause struct {
+	ctx           context.Context // with the span that an answer continues
+	correlationID string
 }
 
 // news is the newest snapshot of a run.
@@ -36,17 +48,7 @@ type news struct {
 	// asked: we were asked who runs, in so many words.
 	asked bool
 
-	ctx           context.Context // with the span that an answer continues
-	correlationID string
-}
-
-// reset is a channel whose data of lower epochs is void.
-type reset struct {
-	channel       ledger.ChannelID
-	epoch         uint64
-	entries       uint64 // purged
-	ctx           context.Context
-	correlationID string
+	cause
 }
 
 // answer is what is said to news that ask.
@@ -58,8 +60,8 @@ type answer struct {
 
 func read(ctx context.Context, records []*bus.Record) (*batch, error) {
 	b := &batch{
-		channels: map[ledger.ChannelID]uint64{}, latest: map[ledger.ChannelID]*news{}, tables: map[ledger.ChannelID]ledger.Table{},
-		retention: map[ledger.ChannelID]int{},
+		channels: map[ledger.ChannelID]*generation{}, latest: map[ledger.ChannelID]*news{},
+		resets: map[ledger.ChannelID]ledger.Channel{}, tables: map[ledger.ChannelID]ledger.Table{},
 	}
 	for _, record := range records {
 		var event runv1.RunEvent
@@ -69,24 +71,39 @@ func read(ctx context.Context, records []*bus.Record) (*batch, error) {
 		if event.GetChannelId() == "" {
 			continue // personal
 		}
-		channel := channelOf(&event)
-		b.channels[channel] = max(b.channels[channel], event.GetEpoch())
-		if event.GetSettingsChanged() != nil {
-			b.retention[channel] = int(event.GetSettings().GetRetentionDays())
-		}
-		if event.GetChannelReset() != nil {
-			b.resets = append(b.resets, &reset{channel: channel, epoch: event.GetEpoch(), ctx: record.Context(ctx), correlationID: event.GetCorrelationId()})
-		}
+		by := cause{record.Context(ctx), event.GetCorrelationId()}
+		b.hear(&event, by)
 		if event.GetRun() == nil {
 			continue
 		}
-		n, err := newsOf(record.Context(ctx), &event)
+		n, err := newsOf(by, &event)
 		if err != nil {
 			return nil, err
 		}
 		b.add(n)
 	}
 	return b, nil
+}
+
+// hear notes what an event tells of its channel, unless it is of a lower epoch.
+func (b *batch) hear(e *runv1.RunEvent, by cause) {
+	channel := channelOf(e)
+	g := b.channels[channel]
+	if g == nil || e.GetEpoch() > g.epoch {
+		g = &generation{epoch: e.GetEpoch(), cause: by}
+		b.channels[channel] = g
+	}
+	if e.GetEpoch() == g.epoch && e.GetSettings() != nil {
+		g.retentionDays = int(e.GetSettings().GetRetentionDays())
+	}
+}
+
+func (b *batch) epochs() map[ledger.ChannelID]uint64 {
+	epochs := make(map[ledger.ChannelID]uint64, len(b.channels))
+	for channel, g := range b.channels {
+		epochs[channel] = g.epoch
+	}
+	return epochs
 }
 
 // add replaces what is known of the run unless that is newer.
@@ -112,13 +129,13 @@ func (b *batch) runs() []uuid.UUID {
 }
 
 // next takes the first news of each channel: a channel's next run is judged by what the one before left behind.
-// What was purged or overtaken is passed over.
+// What was overtaken is passed over.
 func (b *batch) next() []*news {
 	var next, rest []*news
 	taken := map[ledger.ChannelID]bool{}
 	for _, n := range b.news {
 		switch {
-		case n.Epoch < b.channels[n.Channel] || n.Version < b.kept[n.RunID].Version:
+		case n.Version < b.kept[n.RunID].Version:
 		case taken[n.Channel]:
 			rest = append(rest, n)
 		default:

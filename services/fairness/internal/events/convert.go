@@ -1,7 +1,6 @@
 package events
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -19,8 +18,8 @@ func channelOf(e *runv1.RunEvent) ledger.ChannelID {
 	return ledger.ChannelID{Workspace: e.GetWorkspaceId(), Channel: e.GetChannelId()}
 }
 
-// newsOf reads the snapshot of an event that has one. ctx is the record's.
-func newsOf(ctx context.Context, e *runv1.RunEvent) (*news, error) {
+// newsOf reads the snapshot of an event that has one.
+func newsOf(by cause, e *runv1.RunEvent) (*news, error) {
 	run, assignment := e.GetRun(), e.GetRun().GetAssignment()
 	id, err := uuid.Parse(run.GetId())
 	if err != nil {
@@ -33,7 +32,7 @@ func newsOf(ctx context.Context, e *runv1.RunEvent) (*news, error) {
 			Declined: users(run.GetDeclinedIds()), Volunteers: users(run.GetVolunteerIds()), AssignmentNo: assignment.GetAssignmentNo(),
 		},
 		policy: e.GetSettings().GetPolicy(), window: min(max(int(e.GetSettings().GetFairnessWindow()), 1), ledger.MaxWindow),
-		ctx: ctx, correlationID: e.GetCorrelationId(),
+		cause: by,
 	}
 	if run.GetStartedAt() != nil {
 		n.At = run.GetStartedAt().AsTime().Truncate(time.Microsecond) // the precision of the database
@@ -64,7 +63,7 @@ func users(ids []string) []ledger.UserID {
 
 // toEvent returns the event that answers.
 func (a answer) toEvent() (*fairnessv1.FairnessEvent, error) {
-	event := envelope(a.to)
+	event := envelope(a.to.Channel, a.to.Epoch, a.to.cause)
 	event.RunId, event.AssignmentNo = a.posting.RunID.String(), a.posting.AssignmentNo
 	if a.posting.Runner == "" {
 		event.What = &fairnessv1.FairnessEvent_NobodyLeft{NobodyLeft: &fairnessv1.NobodyLeft{}}
@@ -81,8 +80,8 @@ func (a answer) toEvent() (*fairnessv1.FairnessEvent, error) {
 }
 
 // toStandings returns the event that tells where people stand.
-func toStandings(cause *news, table ledger.Table) *fairnessv1.FairnessEvent {
-	event := envelope(cause)
+func toStandings(by cause, table ledger.Table) *fairnessv1.FairnessEvent {
+	event := envelope(table.Channel, table.Epoch, by)
 	event.What = &fairnessv1.FairnessEvent_StandingsChanged{StandingsChanged: &fairnessv1.StandingsChanged{
 		Version: table.Version, Standings: toCandidates(table.Rows),
 	}}
@@ -90,20 +89,18 @@ func toStandings(cause *news, table ledger.Table) *fairnessv1.FairnessEvent {
 }
 
 // toReport tells how many entries a reset has purged.
-func toReport(r *reset) *fairnessv1.FairnessEvent {
-	return &fairnessv1.FairnessEvent{
-		Id:          uuid.Must(uuid.NewV7()).String(),
-		WorkspaceId: r.channel.Workspace, ChannelId: r.channel.Channel, Epoch: r.epoch, CorrelationId: r.correlationID,
-		What: &fairnessv1.FairnessEvent_ChannelPurged{ChannelPurged: &fairnessv1.ChannelPurged{
-			Counts: &runv1.PurgeCounts{LedgerEntries: r.entries},
-		}},
-	}
+func toReport(by cause, channel ledger.ChannelID, reset ledger.Channel) *fairnessv1.FairnessEvent {
+	event := envelope(channel, reset.Epoch, by)
+	event.What = &fairnessv1.FairnessEvent_ChannelPurged{ChannelPurged: &fairnessv1.ChannelPurged{
+		Counts: &runv1.PurgeCounts{LedgerEntries: uint64(reset.Purged)},
+	}}
+	return event
 }
 
-func envelope(n *news) *fairnessv1.FairnessEvent {
+func envelope(channel ledger.ChannelID, epoch uint64, by cause) *fairnessv1.FairnessEvent {
 	return &fairnessv1.FairnessEvent{
 		Id:          uuid.Must(uuid.NewV7()).String(),
-		WorkspaceId: n.Channel.Workspace, ChannelId: n.Channel.Channel, Epoch: n.Epoch, CorrelationId: n.correlationID,
+		WorkspaceId: channel.Workspace, ChannelId: channel.Channel, Epoch: epoch, CorrelationId: by.correlationID,
 	}
 }
 

@@ -20,15 +20,16 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/ledger"
 )
 
-// publish hands over the answers and, of each channel that has changed, its newest standings.
+// publish hands over what resets have purged, the answers and, of each channel that has changed, its newest standings.
 func (h *Runs) publish(ctx context.Context, tx *postgres.Tx, b *batch) error {
 	if len(b.answers)+len(b.tables)+len(b.resets) == 0 {
 		return nil
 	}
 	at := h.now()
 	var messages []bus.Message
-	for _, r := range b.resets {
-		message, err := toMessage(r.ctx, r.channel, toReport(r), at)
+	for _, channel := range slices.SortedFunc(maps.Keys(b.resets), compareChannels) {
+		by := b.channels[channel].cause
+		message, err := toMessage(by.ctx, channel, toReport(by, channel, b.resets[channel]), at)
 		if err != nil {
 			return err
 		}
@@ -46,8 +47,8 @@ func (h *Runs) publish(ctx context.Context, tx *postgres.Tx, b *batch) error {
 		messages = append(messages, message)
 	}
 	for _, channel := range slices.SortedFunc(maps.Keys(b.tables), compareChannels) {
-		cause := b.latest[channel]
-		message, err := toMessage(cause.ctx, channel, toStandings(cause, b.tables[channel]), at)
+		by := b.latest[channel].cause
+		message, err := toMessage(by.ctx, channel, toStandings(by, b.tables[channel]), at)
 		if err != nil {
 			return err
 		}

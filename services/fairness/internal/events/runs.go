@@ -21,10 +21,8 @@ import (
 
 // Store keeps the ledgers.
 type Store interface {
-	// Count counts the entries of a channel that are of lower epochs: what a reset purges.
-	Count(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, epoch uint64) (uint64, error)
-	// Load locks channels until tx ends and returns their epochs. A higher epoch than before voids all that was kept of
-	// the channel. Of the runs it returns what is kept.
+	// Load locks channels, given with the epochs heard of, until tx ends, and returns what is kept of them and of the
+	// runs. A higher epoch than before voids all that was kept of the channel.
 	Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (ledger.Books, error)
 	// KeepFor notes how long a channel keeps its entries, in days.
 	KeepFor(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, days int) error
@@ -91,21 +89,14 @@ func (h *Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Recor
 	if err != nil || len(b.channels) == 0 {
 		return err
 	}
-	for _, r := range b.resets {
-		if r.entries, err = h.store.Count(ctx, tx, r.channel, r.epoch); err != nil {
-			return fmt.Errorf("count entries: %w", err)
-		}
-	}
-	books, err := h.store.Load(ctx, tx, b.channels, b.runs())
+	books, err := h.store.Load(ctx, tx, b.epochs(), b.runs())
 	if err != nil {
 		return fmt.Errorf("load postings: %w", err)
 	}
-	b.channels, b.kept = books.Epochs, books.Postings
-	b.news = slices.DeleteFunc(b.news, func(n *news) bool { return books.Dropped(n.Snapshot) })
-	for channel, days := range b.retention {
-		if err := h.store.KeepFor(ctx, tx, channel, days); err != nil {
-			return err
-		}
+	b.kept = books.Postings
+	b.news = slices.DeleteFunc(b.news, func(n *news) bool { return books.Void(n.Snapshot) })
+	if err := h.heed(ctx, tx, b, books); err != nil {
+		return err
 	}
 	for next := b.next(); len(next) > 0; next = b.next() {
 		if err := h.follow(ctx, tx, b, next); err != nil {
@@ -116,6 +107,28 @@ func (h *Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Recor
 		}
 	}
 	return h.publish(ctx, tx, b)
+}
+
+// firstEpoch is the one that no reset began.
+const firstEpoch = 1
+
+// heed notes which channels were reset, and for how long they keep their entries.
+func (h *Runs) heed(ctx context.Context, tx *postgres.Tx, b *batch, books ledger.Books) error {
+	for channel, kept := range books.Channels {
+		told := b.channels[channel]
+		if told.epoch < kept.Epoch {
+			continue
+		}
+		if kept.Reset && kept.Epoch > firstEpoch {
+			b.resets[channel] = kept
+		}
+		if told.retentionDays != kept.RetentionDays {
+			if err := h.store.KeepFor(ctx, tx, channel, told.retentionDays); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // follow books the runs as their snapshots show them. While a runner is being chosen, that is without one.

@@ -228,12 +228,13 @@ func TestEpochs(t *testing.T) {
 	later := newBrew("cem", "dee")
 	later.epoch = 3 // seeing it is itself the trigger
 	said = b.handle(again(old.asks(2), later.asks(1))...)
-	require.Len(t, said, 2)
+	require.Len(t, said, 3)
 	for _, event := range said {
 		require.EqualValues(t, 3, event.Epoch)
 	}
-	require.Equal(t, later.Id, said[0].RunId)
-	require.Greater(t, said[1].GetStandingsChanged().GetVersion(), uint64(1), "the version goes on")
+	require.NotNil(t, said[0].GetChannelPurged())
+	require.Equal(t, later.Id, said[1].RunId)
+	require.Greater(t, said[2].GetStandingsChanged().GetVersion(), uint64(1), "the version goes on")
 	require.Len(t, b.balances(), 2)
 }
 

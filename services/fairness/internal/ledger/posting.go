@@ -61,17 +61,32 @@ func (p Posting) Follow(s Snapshot) (Posting, error) {
 // Answers reports whether the question who runs assignment no has been answered.
 func (p Posting) Answers(no uint32) bool { return p.AssignmentNo > 0 && p.AssignmentNo == no }
 
-// Books are what is kept of some channels and runs.
-type Books struct {
-	Epochs map[ChannelID]uint64
+// Channel is what is kept of a channel beside its entries and standings.
+type Channel struct {
+	Epoch uint64
+	// Reset: a higher epoch than before has been seen, and voided what was kept. Purged counts the entries of runs that
+	// somebody served.
+	Reset  bool
+	Purged int
+	// RetentionDays is for how long entries are kept.
+	RetentionDays int
 	// PurgedBefore: of runs started earlier entries may have been dropped, and stay so.
-	PurgedBefore map[ChannelID]time.Time
-	Postings     map[uuid.UUID]Posting
+	PurgedBefore time.Time
 }
 
-// Dropped reports whether the entry of a run may have been dropped: then it is booked, and not to be booked again.
-func (b Books) Dropped(s Snapshot) bool {
-	return b.Postings[s.RunID].Version == 0 && s.At.Before(b.PurgedBefore[s.Channel])
+// Books are what is kept of some channels and runs.
+type Books struct {
+	Channels map[ChannelID]Channel
+	Postings map[uuid.UUID]Posting
+}
+
+// Void reports whether a snapshot is of data that was purged, and changes nothing: it is of a lower epoch; or its entry
+// may have been dropped, which is booked then, and not to be booked again. A run whose first runner is yet to be chosen
+// was never booked.
+func (b Books) Void(s Snapshot) bool {
+	c := b.Channels[s.Channel]
+	first := s.Choosing && s.AssignmentNo == 1
+	return s.Epoch < c.Epoch || b.Postings[s.RunID].Version == 0 && s.At.Before(c.PurgedBefore) && !first
 }
 
 // Change is a posting that replaces another of the same run.

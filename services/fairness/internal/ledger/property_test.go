@@ -13,8 +13,22 @@ import (
 
 var people = rapid.Map(rapid.IntRange(0, 6), person)
 
-// TestHistories plays random histories of a channel, with declines, volunteers and runs that nobody serves,
-// and checks what must hold of every choice and after every run.
+// policies with what each puts first: whoever is chosen goes before all others by it.
+var policies = map[string]struct {
+	ledger.Policy
+	before func(r ledger.Request, a, b ledger.UserID) bool
+}{
+	"fair share": {ledger.FairShare{}, func(r ledger.Request, a, b ledger.UserID) bool {
+		if called(r, a) != called(r, b) {
+			return called(r, a)
+		}
+		return r.Ledger.Standings[a].Balance() < r.Ledger.Standings[b].Balance()
+	}},
+	"rotation": {ledger.Rotation{}, func(r ledger.Request, a, b ledger.UserID) bool { return turns(r, a) < turns(r, b) }},
+}
+
+// TestHistories plays random histories of a channel, with declines, volunteers, runs that nobody serves and a policy that
+// is changed at any time, and checks what must hold of every choice and after every run.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -38,12 +52,13 @@ func TestHistories(t *testing.T) {
 				Window:     window,
 				Ledger:     l,
 			}
-			choice, err := ledger.FairShare{}.Choose(r)
+			policy := rapid.SampledFrom(slices.Sorted(maps.Keys(policies))).Draw(t, "policy")
+			choice, err := policies[policy].Choose(r)
 			if err != nil {
 				require.ErrorIs(t, err, ledger.ErrNobody)
 				require.Empty(t, expected(r))
 			} else {
-				checkChoice(t, r, choice)
+				checkChoice(t, policy, r, choice)
 			}
 
 			e := entry(t, n+1, r.Orders, choice.Runner)
@@ -51,12 +66,13 @@ func TestHistories(t *testing.T) {
 			l.Book(e)
 			require.Zero(t, sum(l), "balances add up to zero")
 			shuffled := rapid.Permutation(entries).Draw(t, "entries")
-			require.Equal(t, l, ledger.Fold(shuffled), "folded in any order or booked one by one")
+			require.Equal(t, l, ledger.Fold(shuffled), "folded in any order or booked one by one, whatever policies chose")
 		}
 	})
 }
 
-func checkChoice(t *rapid.T, r ledger.Request, choice ledger.Choice) {
+func checkChoice(t *rapid.T, name string, r ledger.Request, choice ledger.Choice) {
+	policy := policies[name]
 	candidates := expected(r)
 	require.Equal(t, candidates, ranked(choice))
 	require.Equal(t, choice.Runner, choice.Ranking[0].User)
@@ -65,14 +81,11 @@ func checkChoice(t *rapid.T, r ledger.Request, choice ledger.Choice) {
 		require.NotEqual(t, r.Ledger.Runners[n-1], choice.Runner, "twice in a row")
 	}
 
-	// Of those who are called by their debt, or else of all, nobody owes more than the runner.
-	called := slices.DeleteFunc(slices.Clone(candidates), func(user ledger.UserID) bool { return !called(r, user) })
-	if len(called) == 0 {
-		called = candidates
-	}
-	require.Contains(t, called, choice.Runner)
-	for _, user := range called {
-		require.LessOrEqual(t, r.Ledger.Standings[choice.Runner].Balance(), r.Ledger.Standings[user].Balance(), "%s owes more", user)
+	for i, c := range choice.Ranking {
+		require.Equal(t, r.Ledger.Standings[c.User], c.Standing)
+		for _, later := range choice.Ranking[i:] {
+			require.False(t, policy.before(r, later.User, c.User), "%s goes before %s", later.User, c.User)
+		}
 	}
 	require.Equal(t, r.Ledger.Standings[choice.Runner], choice.Standing)
 
@@ -80,17 +93,17 @@ func checkChoice(t *rapid.T, r ledger.Request, choice ledger.Choice) {
 	again.Orders, again.Ledger.Standings = maps.Clone(r.Orders), maps.Clone(r.Ledger.Standings)
 	again.Declined = rapid.Permutation(r.Declined).Draw(t, "declined again")
 	again.Volunteers = rapid.Permutation(r.Volunteers).Draw(t, "volunteers again")
-	repeated, err := ledger.FairShare{}.Choose(again)
+	repeated, err := policy.Choose(again)
 	require.NoError(t, err)
 	require.Equal(t, choice, repeated, "the same whatever order things come in")
 
 	again.Ledger.Runners = r.Ledger.Runners[max(len(r.Ledger.Runners)-ledger.MaxWindow, 0):]
-	repeated, err = ledger.FairShare{}.Choose(again)
+	repeated, err = policy.Choose(again)
 	require.NoError(t, err)
 	require.Equal(t, choice, repeated, "the same without the runners that no window reaches")
 
 	again.Declined = append(again.Declined, choice.Runner)
-	next, err := ledger.FairShare{}.Choose(again)
+	next, err := policy.Choose(again)
 	if choice.RunnerUp == "" {
 		require.ErrorIs(t, err, ledger.ErrNobody)
 	} else {
@@ -121,6 +134,15 @@ func ranked(choice ledger.Choice) []ledger.UserID {
 	}
 	slices.Sort(users)
 	return users
+}
+
+// turns counts in other words how many of the latest runs user ran.
+func turns(r ledger.Request, user ledger.UserID) int {
+	latest := r.Ledger.Runners
+	if len(latest) > r.Window {
+		latest = latest[len(latest)-r.Window:]
+	}
+	return len(latest) - len(slices.DeleteFunc(slices.Clone(latest), func(runner ledger.UserID) bool { return runner == user }))
 }
 
 func called(r ledger.Request, user ledger.UserID) bool {

@@ -38,6 +38,8 @@ func TestTheDatabaseRefuses(t *testing.T) {
 		"served less than never":        {`UPDATE fairness.standing SET served = -1, last_served_at = NULL`, "standing_served_check"},
 		"never served, but last":        {`UPDATE fairness.standing SET last_served_at = since WHERE user_id = 'ana'`, "standing_served"},
 		"last served before the first":  {`UPDATE fairness.standing SET last_served_at = since - interval '1 s' WHERE user_id = 'ben'`, "standing_served"},
+		"kept for too short":            {`UPDATE fairness.channel SET retention_days = 29`, "channel_retention_days_check"},
+		"kept for too long":             {`UPDATE fairness.channel SET retention_days = 366`, "channel_retention_days_check"},
 		"epoch below all":               {`UPDATE fairness.channel SET epoch = -1`, "channel_epoch_check"},
 	} {
 		_, err := db.Exec(t.Context(), test.sql)

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/postgres"
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/ledger"
@@ -18,13 +16,13 @@ import (
 
 // The locks are taken in the order of the arrays, which are sorted: two batches cannot wait for each other.
 const lockChannels = `
-SELECT c.workspace_id, c.channel_id, c.epoch, c.purged_before
+SELECT c.workspace_id, c.channel_id, c.epoch, c.retention_days, c.purged_before
 FROM unnest($1::text[], $2::text[]) AS k(workspace_id, channel_id),
 LATERAL (SELECT * FROM fairness.channel c WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id FOR NO KEY UPDATE) c`
 
 const addChannels = `
 INSERT INTO fairness.channel (workspace_id, channel_id, epoch)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+SELECT *, 0 FROM unnest($1::text[], $2::text[])
 ON CONFLICT DO NOTHING`
 
 const raiseEpochs = `
@@ -33,8 +31,12 @@ WHERE c.workspace_id = k.workspace_id AND c.channel_id = k.channel_id`
 
 // Shares go with their entries.
 const purgeEntries = `
-DELETE FROM fairness.entry e USING unnest($1::text[], $2::text[], $3::bigint[]) AS k(workspace_id, channel_id, epoch)
-WHERE e.workspace_id = k.workspace_id AND e.channel_id = k.channel_id AND e.epoch < k.epoch`
+WITH purged AS (
+	DELETE FROM fairness.entry e USING unnest($1::text[], $2::text[], $3::bigint[]) AS k(workspace_id, channel_id, epoch)
+	WHERE e.workspace_id = k.workspace_id AND e.channel_id = k.channel_id AND e.epoch < k.epoch
+	RETURNING e.workspace_id, e.channel_id, e.runner_id
+)
+SELECT workspace_id, channel_id, count(runner_id) FROM purged GROUP BY workspace_id, channel_id`
 
 const purgeStandings = `
 DELETE FROM fairness.standing s USING unnest($1::text[], $2::text[], $3::bigint[]) AS k(workspace_id, channel_id, epoch)
@@ -61,47 +63,31 @@ LATERAL (SELECT * FROM fairness.entry e
 	ORDER BY e.at DESC, e.run_id DESC LIMIT $3) t
 ORDER BY t.at, t.run_id`
 
-const countEntries = `SELECT count(*) FROM fairness.entry WHERE workspace_id = $1 AND channel_id = $2 AND epoch < $3 AND runner_id IS NOT NULL`
-
-// Count counts the entries of a channel that are of lower epochs: what a reset purges.
-func (Store) Count(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, epoch uint64) (n uint64, err error) {
-	err = tx.Pgx().QueryRow(ctx, countEntries, channel.Workspace, channel.Channel, epoch).Scan(&n)
-	return n, err
-}
-
-// Load locks channels until tx ends, in an order that is the same for everybody, and returns them with their epochs.
-// Channels that were never heard of are made. A higher epoch than before voids all that was kept of the channel.
-// Of the runs it returns what is kept.
+// Load locks channels until tx ends, in an order that is the same for everybody, and returns what is kept of them and of
+// the runs. Channels that were never heard of are made, with epoch 0. A higher epoch than before voids all that was kept
+// of the channel.
 func (Store) Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (ledger.Books, error) {
 	heard := columnsOf(channels)
 	var books ledger.Books
 	for {
 		books = ledger.Books{
-			Epochs:       make(map[ledger.ChannelID]uint64, len(channels)),
-			PurgedBefore: make(map[ledger.ChannelID]time.Time, len(channels)),
-			Postings:     make(map[uuid.UUID]ledger.Posting, len(runs)),
+			Channels: make(map[ledger.ChannelID]ledger.Channel, len(channels)),
+			Postings: make(map[uuid.UUID]ledger.Posting, len(runs)),
 		}
-		epochs, kept := books.Epochs, books.Postings
 		var batch pgx.Batch
 		each(&batch, lockChannels, []any{heard.workspaces, heard.channels}, func(rows pgx.Rows) error {
-			var id ledger.ChannelID
-			var epoch uint64
-			var purged pgtype.Timestamptz
-			err := rows.Scan(&id.Workspace, &id.Channel, &epoch, &purged)
-			epochs[id] = epoch
-			if purged.InfinityModifier == pgtype.Finite {
-				books.PurgedBefore[id] = purged.Time
-			}
+			id, c, err := scanChannel(rows)
+			books.Channels[id] = c
 			return err
 		})
-		loadPostings(&batch, kept, runs)
+		loadPostings(&batch, books.Postings, runs)
 		if err := tx.Pgx().SendBatch(ctx, &batch).Close(); err != nil {
 			return ledger.Books{}, err
 		}
-		if len(epochs) == len(channels) {
-			return books, purge(ctx, tx, channels, epochs, kept)
+		if len(books.Channels) == len(channels) {
+			return books, purge(ctx, tx, channels, books)
 		}
-		if _, err := tx.Pgx().Exec(ctx, addChannels, heard.workspaces, heard.channels, heard.epochs); err != nil {
+		if _, err := tx.Pgx().Exec(ctx, addChannels, heard.workspaces, heard.channels); err != nil {
 			return ledger.Books{}, fmt.Errorf("add channels: %w", err)
 		}
 	}
@@ -136,22 +122,31 @@ func loadPostings(batch *pgx.Batch, kept map[uuid.UUID]ledger.Posting, runs []uu
 }
 
 // purge deletes what a higher epoch has voided.
-func purge(ctx context.Context, tx *postgres.Tx, channels, epochs map[ledger.ChannelID]uint64, kept map[uuid.UUID]ledger.Posting) error {
+func purge(ctx context.Context, tx *postgres.Tx, heard map[ledger.ChannelID]uint64, books ledger.Books) error {
 	raised := map[ledger.ChannelID]uint64{}
-	for id, epoch := range channels {
-		if epoch > epochs[id] {
-			raised[id], epochs[id] = epoch, epoch
+	for id, epoch := range heard {
+		if c := books.Channels[id]; epoch > c.Epoch {
+			raised[id], c.Epoch, c.Reset = epoch, epoch, true
+			books.Channels[id] = c
 		}
 	}
 	if len(raised) == 0 {
 		return nil
 	}
-	maps.DeleteFunc(kept, func(_ uuid.UUID, p ledger.Posting) bool { return p.Epoch < epochs[p.Channel] })
+	maps.DeleteFunc(books.Postings, func(_ uuid.UUID, p ledger.Posting) bool { return p.Epoch < books.Channels[p.Channel].Epoch })
 	k := columnsOf(raised)
 	var batch pgx.Batch
-	for _, sql := range []string{raiseEpochs, purgeEntries, purgeStandings} {
-		batch.Queue(sql, k.workspaces, k.channels, k.epochs)
-	}
+	exec(&batch, "raise epochs", len(raised), raiseEpochs, k.workspaces, k.channels, k.epochs)
+	each(&batch, purgeEntries, []any{k.workspaces, k.channels, k.epochs}, func(rows pgx.Rows) error {
+		var id ledger.ChannelID
+		var purged int
+		err := rows.Scan(&id.Workspace, &id.Channel, &purged)
+		c := books.Channels[id]
+		c.Purged = purged
+		books.Channels[id] = c
+		return err
+	})
+	batch.Queue(purgeStandings, k.workspaces, k.channels, k.epochs)
 	if err := tx.Pgx().SendBatch(ctx, &batch).Close(); err != nil {
 		return fmt.Errorf("purge: %w", err)
 	}

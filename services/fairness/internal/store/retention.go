@@ -12,7 +12,7 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/ledger"
 )
 
-const keepFor = `UPDATE fairness.channel SET retention_days = $3 WHERE workspace_id = $1 AND channel_id = $2 AND retention_days <> $3`
+const keepFor = `UPDATE fairness.channel SET retention_days = $3 WHERE workspace_id = $1 AND channel_id = $2`
 
 // KeepFor notes how long a channel that tx has loaded keeps its entries. Days that no channel can choose are passed over.
 func (Store) KeepFor(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, days int) error {

@@ -10,6 +10,17 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/fairness/internal/ledger"
 )
 
+func scanChannel(rows pgx.Rows) (ledger.ChannelID, ledger.Channel, error) {
+	var id ledger.ChannelID
+	var c ledger.Channel
+	var purged pgtype.Timestamptz
+	err := rows.Scan(&id.Workspace, &id.Channel, &c.Epoch, &c.RetentionDays, &purged)
+	if purged.InfinityModifier == pgtype.Finite { // else nothing was ever dropped
+		c.PurgedBefore = instant(purged)
+	}
+	return id, c, err
+}
+
 // scanPosting reads an entry; its shares are read elsewhere.
 func scanPosting(rows pgx.Rows) (ledger.Posting, error) {
 	var p ledger.Posting

@@ -84,7 +84,7 @@ func (b *bench) load(epoch uint64, channel ledger.ChannelID, runs ...uuid.UUID) 
 	b.Helper()
 	require.NoError(b, b.db.InTx(b.Context(), func(tx *postgres.Tx) (err error) {
 		books, err := b.store.Load(b.Context(), tx, map[ledger.ChannelID]uint64{channel: epoch}, runs)
-		epochs, kept = books.Epochs, books.Postings
+		epochs, kept = map[ledger.ChannelID]uint64{channel: books.Channels[channel].Epoch}, books.Postings
 		return err
 	}))
 	return epochs, kept
