@@ -10,6 +10,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -85,6 +87,7 @@ func Run[C any](ctx context.Context, name string, args, environ []string, stdout
 	flags.SetOutput(stderr)
 	check := flags.Bool("check-config", false, "check the configuration and exit: 0, or 2 with every fault")
 	version := flags.Bool("version", false, "print the version and exit")
+	healthy := flags.Bool("health-check", false, "ask the service that listens on HTTP_ADDR whether it is ready: 0, or 1 with what is not")
 	table := flags.Bool("config-table", false, "print the variables of the environment, tab-separated, for documentation")
 	flags.Usage = func() { usage(stderr, flags, config.Describe[all]()) }
 	switch err := flags.Parse(args); {
@@ -114,6 +117,13 @@ func Run[C any](ctx context.Context, name string, args, environ []string, stdout
 		fmt.Fprintln(stdout, "configuration ok")
 		return exitOK
 	}
+	if *healthy {
+		if err := askReady(ctx, cfg.Frame.HTTPAddr, stdout); err != nil {
+			fmt.Fprintf(stderr, "%s: %v\n", name, err)
+			return exitFailed
+		}
+		return exitOK
+	}
 
 	tel, err := telemetry.Start(ctx, name, currentVersion(), cfg.Frame.Telemetry, stdout)
 	if err != nil {
@@ -138,6 +148,38 @@ func Run[C any](ctx context.Context, name string, args, environ []string, stdout
 	}
 	tel.Log.InfoContext(ctx, "stopped")
 	return exitOK
+}
+
+// askLimit is how long a service may take to say whether it is ready.
+const askLimit = 5 * time.Second
+
+// askReady is a health check for images without a shell: it asks whoever listens on addr of this machine.
+func askReady(ctx context.Context, addr string, out io.Writer) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/health/ready", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if _, err := io.Copy(out, io.LimitReader(res.Body, 1<<16)); err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return errors.New("not ready")
+	}
+	return nil
 }
 
 // flushLimit is how long the last spans may take to be sent.

@@ -383,3 +383,33 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+func TestAServiceIsItsOwnHealthCheck(t *testing.T) {
+	t.Parallel()
+	var red sync.Map
+	r := run(t, func(_ context.Context, rt *service.Runtime, _ cfg) error {
+		rt.Check("kafka", func(context.Context) error {
+			if _, is := red.Load("kafka"); is {
+				return errors.New("away")
+			}
+			return nil
+		})
+		return nil
+	})
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(r.url, "http://"))
+	require.NoError(t, err)
+	ask := func(addr string) (int, string) {
+		var out buffer
+		code := service.Run(t.Context(), "runs", []string{"--health-check"}, []string{"KAFKA_BOOTSTRAP=k:1", "HTTP_ADDR=" + addr}, &out, &out, nothing)
+		return code, out.String()
+	}
+	code, out := ask(":" + port) // as in a container
+	require.Zero(t, code, out)
+	red.Store("kafka", true)
+	require.Eventually(t, func() bool { code, out = ask("127.0.0.1:" + port); return code == 1 }, 5*time.Second, 50*time.Millisecond)
+	require.Contains(t, out, "away")
+	require.Contains(t, out, "not ready")
+	code, out = ask("127.0.0.1:1")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "refused")
+}

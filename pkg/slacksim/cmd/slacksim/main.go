@@ -30,6 +30,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("slacksim", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8065", "address of the page and the APIs")
 	app := flags.String("app", "http://127.0.0.1:3000", "base URL of the app: its /slack/commands, /slack/interactions and /slack/events")
+	url := flags.String("url", "", "base URL under which the app reaches the simulator, for response_urls (as in the person's own request)")
 	statePath := flags.String("state", "", "JSON file that keeps the workspace over restarts")
 	workspace := flags.String("workspace", "", "JSON file with team, bot, commands, users and channels, as GET /sim/workspace shows them")
 	if err := flags.Parse(args); err != nil {
@@ -38,7 +39,7 @@ func run(ctx context.Context, args []string) error {
 	cfg := slacksim.Config{
 		SigningSecret: env("SLACK_SIGNING_SECRET", "slacksim-signing-secret"),
 		BotToken:      env("SLACK_BOT_TOKEN", "xoxb-slacksim"),
-		AppURL:        *app, StatePath: *statePath,
+		AppURL:        *app, URL: *url, StatePath: *statePath,
 	}
 	if *workspace != "" {
 		raw, err := os.ReadFile(*workspace)
