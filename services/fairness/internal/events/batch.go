@@ -22,6 +22,7 @@ type batch struct {
 	kept     map[uuid.UUID]ledger.Posting
 	latest   map[ledger.ChannelID]*news // applied
 
+	erased  []erased
 	resets  map[ledger.ChannelID]ledger.Channel
 	answers []answer
 	tables  map[ledger.ChannelID]ledger.Table
@@ -51,6 +52,13 @@ type news struct {
 	cause
 }
 
+// erased is a person whose name is to go.
+type erased struct {
+	in       ledger.ChannelID // without a channel: the whole workspace
+	user, by ledger.UserID
+	cause
+}
+
 // answer is what is said to news that ask.
 type answer struct {
 	to      *news
@@ -68,10 +76,13 @@ func read(ctx context.Context, records []*bus.Record) (*batch, error) {
 		if err := bus.Decode(record, &event); err != nil {
 			return nil, err
 		}
+		by := cause{record.Context(ctx), event.GetCorrelationId()}
+		if e := event.GetPersonErased(); e.GetUserId() != "" && e.GetReplacedBy() != "" {
+			b.erased = append(b.erased, erased{channelOf(&event), ledger.UserID(e.UserId), ledger.UserID(e.ReplacedBy), by})
+		}
 		if event.GetChannelId() == "" {
 			continue // personal
 		}
-		by := cause{record.Context(ctx), event.GetCorrelationId()}
 		b.hear(&event, by)
 		if event.GetRun() == nil {
 			continue

@@ -24,6 +24,9 @@ type Store interface {
 	// Load locks channels, given with the epochs heard of, until tx ends, and returns what is kept of them and of the
 	// runs. A higher epoch than before voids all that was kept of the channel.
 	Load(ctx context.Context, tx *postgres.Tx, channels map[ledger.ChannelID]uint64, runs []uuid.UUID) (ledger.Books, error)
+	// Replace puts another in the place of a person, in one channel or, if it is empty, in all of the workspace, and returns
+	// the tables of channels that knew them.
+	Replace(ctx context.Context, tx *postgres.Tx, in ledger.ChannelID, user, by ledger.UserID) ([]ledger.Table, error)
 	// KeepFor notes how long a channel keeps its entries, in days.
 	KeepFor(ctx context.Context, tx *postgres.Tx, channel ledger.ChannelID, days int) error
 	// Ledgers returns channels' ledgers as far as they tell of the people given, and of the latest runners.
@@ -86,8 +89,15 @@ func Wants(ceType string) bool { return !unneeded[ceType] }
 // Handle books the newest snapshot of each run in records, and answers the questions that are still open in it.
 func (h *Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record) error {
 	b, err := read(ctx, records)
-	if err != nil || len(b.channels) == 0 {
+	if err != nil {
 		return err
+	}
+	// First, for the snapshots that follow know the person under the other name.
+	if err := h.erase(ctx, tx, b); err != nil {
+		return err
+	}
+	if len(b.channels) == 0 {
+		return h.publish(ctx, tx, b)
 	}
 	books, err := h.store.Load(ctx, tx, b.epochs(), b.runs())
 	if err != nil {
@@ -126,6 +136,21 @@ func (h *Runs) heed(ctx context.Context, tx *postgres.Tx, b *batch, books ledger
 			if err := h.store.KeepFor(ctx, tx, channel, told.retentionDays); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// erase puts somebody without a name in the place of people who were erased, so that nobody owes more or less for it.
+func (h *Runs) erase(ctx context.Context, tx *postgres.Tx, b *batch) error {
+	for _, e := range b.erased {
+		tables, err := h.store.Replace(ctx, tx, e.in, e.user, e.by)
+		if err != nil {
+			return err
+		}
+		for _, t := range tables {
+			b.tables[t.Channel] = t
+			b.latest[t.Channel] = &news{Snapshot: ledger.Snapshot{Channel: t.Channel, Epoch: t.Epoch}, cause: e.cause}
 		}
 	}
 	return nil

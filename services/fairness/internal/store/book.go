@@ -89,7 +89,11 @@ func (Store) Book(ctx context.Context, tx *postgres.Tx, changes []ledger.Change)
 	share(&batch, moves)
 	move(&batch, moves)
 	tables := make([]ledger.Table, 0, len(moves))
-	tabulate(&batch, moves, &tables)
+	var moved []ledger.ChannelID
+	for _, c := range moves {
+		moved = append(moved, c.After.Channel)
+	}
+	tabulate(&batch, moved, &tables)
 	return tables, tx.Pgx().SendBatch(ctx, &batch).Close()
 }
 
@@ -154,12 +158,13 @@ func move(batch *pgx.Batch, moves []ledger.Change) {
 	batch.Queue(dropStandings, workspaces, channels, users)
 }
 
-func tabulate(batch *pgx.Batch, moves []ledger.Change, tables *[]ledger.Table) {
+// tabulate raises the versions of channels that have changed and reads their tables.
+func tabulate(batch *pgx.Batch, changed []ledger.ChannelID, tables *[]ledger.Table) {
 	var workspaces, channels []string
-	for _, c := range moves {
-		workspaces, channels = append(workspaces, c.After.Channel.Workspace), append(channels, c.After.Channel.Channel)
+	for _, id := range changed {
+		workspaces, channels = append(workspaces, id.Workspace), append(channels, id.Channel)
 	}
-	at := make(map[ledger.ChannelID]int, len(moves))
+	at := make(map[ledger.ChannelID]int, len(changed))
 	each(batch, raiseVersions, []any{workspaces, channels}, func(rows pgx.Rows) error {
 		var t ledger.Table
 		err := rows.Scan(&t.Channel.Workspace, &t.Channel.Channel, &t.Epoch, &t.Version)

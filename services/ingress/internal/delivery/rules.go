@@ -60,8 +60,8 @@ func Of(event *runv1.RunEvent, cause Cause) []Delivery {
 	case *runv1.RunEvent_StoppedVolunteering:
 		all = append(all, answer(base, event, what.StoppedVolunteering.GetUserId()))
 	case *runv1.RunEvent_SettingsChanged, *runv1.RunEvent_ChannelResetCompleted:
-		if event.GetActorId() != "" {
-			all = append(all, answer(base, event, event.GetActorId()))
+		if author := event.GetActorId(); author != "" && !strings.HasPrefix(author, "api:") { // a client has its answer
+			all = append(all, answer(base, event, author))
 		}
 	case *runv1.RunEvent_CommandRejected:
 		if event.GetActorId() != "" {

@@ -64,7 +64,7 @@ func (h runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 			return err
 		}
 		if event.GetChannelId() == "" {
-			if event.GetPersonalSettingsChanged() != nil {
+			if event.GetPersonalSettingsChanged() != nil || event.GetPersonErased() != nil {
 				personal = append(personal, event)
 			}
 			continue
@@ -74,7 +74,7 @@ func (h runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 	}
 	if len(personal) > 0 {
 		if err := h.store.SavePersonal(ctx, tx, personal); err != nil {
-			return fmt.Errorf("save personal settings: %w", err)
+			return fmt.Errorf("save what is people's own: %w", err)
 		}
 	}
 	return h.apply.do(ctx, tx, events, deliveries)

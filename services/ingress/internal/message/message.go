@@ -7,6 +7,7 @@ package message
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -125,7 +126,16 @@ func button(action, value, label string) *slack.ButtonBlockElement {
 	return slack.NewButtonBlockElement(action, value, plainText(cut(label, maxLabel)))
 }
 
-func mention(userID string) string { return "<@" + userID + ">" }
+// mention names someone. Who is nobody in Slack, an erased person or a client of the admin API, is named in words.
+func mention(userID string) string {
+	switch {
+	case strings.HasPrefix(userID, "erased-"):
+		return "someone"
+	case strings.HasPrefix(userID, "api:"):
+		return "the admin API"
+	}
+	return "<@" + userID + ">"
+}
 
 func channel(channelID string) string { return "<#" + channelID + ">" }
 

@@ -35,6 +35,9 @@ func (s *Store) Apply(ctx context.Context, tx *postgres.Tx, events []*runv1.RunE
 	if err := queueChanges(batch, events); err != nil {
 		return nil, err
 	}
+	for _, e := range events {
+		queueErasure(batch, e)
+	}
 	var claims []delivery.Claim
 	if err := s.queueDeliveries(batch, deliveries, limit, &claims); err != nil {
 		return nil, err

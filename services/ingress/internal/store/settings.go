@@ -64,11 +64,15 @@ const savePersonal = `
 		version = excluded.version, reminders = excluded.reminders, named_in_last_calls = excluded.named_in_last_calls
 	WHERE excluded.version > p.version`
 
-// SavePersonal keeps people's own settings as far as they are newer than what is known.
+// SavePersonal keeps people's own settings as far as they are newer than what is known, and forgets people.
 func (s *Store) SavePersonal(ctx context.Context, tx *postgres.Tx, events []*runv1.RunEvent) error {
 	batch := &pgx.Batch{}
 	for _, e := range events {
 		changed := e.GetPersonalSettingsChanged()
+		if changed == nil {
+			queueErasure(batch, e)
+			continue
+		}
 		settings := changed.GetSettings()
 		batch.Queue(savePersonal, e.GetWorkspaceId(), changed.GetUserId(), int64(settings.GetVersion()), settings.GetReminders(), settings.GetNamedInLastCalls())
 	}

@@ -29,6 +29,8 @@ type Store interface {
 	Save(ctx context.Context, tx *postgres.Tx, channels []reminder.Channel, runs []reminder.Armed) error
 	// SavePerson keeps whether someone wants reminders, if version is newer than what is known.
 	SavePerson(ctx context.Context, tx *postgres.Tx, workspaceID, userID string, version uint64, reminders bool) error
+	// ErasePerson takes someone out of a channel's timers or, if it is empty, out of what is kept of people.
+	ErasePerson(ctx context.Context, tx *postgres.Tx, workspaceID, channelID, userID string) error
 	// Runs returns a channel's runs whose pickup is still to come, as ClaimDue does.
 	Runs(ctx context.Context, tx *postgres.Tx, c reminder.Channel, now time.Time) ([]reminder.Run, error)
 	// CountTimers counts the timers of a channel that are of a lower epoch than c's.
@@ -82,7 +84,11 @@ type news struct {
 	runs     map[uuid.UUID]reminder.Armed
 	changed  []reminder.Channel // settings were changed by themselves
 	resets   []reset
+	erased   []erased
 }
+
+// erased is someone who is to be forgotten in a channel.
+type erased struct{ workspaceID, channelID, userID string }
 
 // reset is a channel whose data is void, and the trace in which it became so.
 type reset struct {
@@ -105,6 +111,9 @@ func (h Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 			}
 			continue
 		}
+		if e := event.GetPersonErased(); e != nil {
+			n.erased = append(n.erased, erased{event.GetWorkspaceId(), event.GetChannelId(), e.GetUserId()})
+		}
 		if err := n.add(record.Context(ctx), &event); err != nil {
 			return err
 		}
@@ -122,6 +131,11 @@ func (h Runs) Handle(ctx context.Context, tx *postgres.Tx, records []*bus.Record
 	}
 	if err := h.rearm(ctx, tx, n); err != nil {
 		return err
+	}
+	for _, e := range n.erased {
+		if err := h.Store.ErasePerson(ctx, tx, e.workspaceID, e.channelID, e.userID); err != nil {
+			return fmt.Errorf("erase person: %w", err)
+		}
 	}
 	if len(reports) == 0 {
 		return nil
@@ -207,8 +221,13 @@ func toReport(r reset, timers uint64, now time.Time) (bus.Message, error) {
 	return message, nil
 }
 
-// personal keeps whether someone wants reminders.
+// personal keeps whether someone wants reminders, or forgets it.
 func (h Runs) personal(ctx context.Context, tx *postgres.Tx, event *runv1.RunEvent) error {
+	if e := event.GetPersonErased(); e != nil {
+		if err := h.Store.ErasePerson(ctx, tx, event.GetWorkspaceId(), "", e.GetUserId()); err != nil {
+			return fmt.Errorf("erase person: %w", err)
+		}
+	}
 	changed := event.GetPersonalSettingsChanged()
 	if changed == nil {
 		return nil

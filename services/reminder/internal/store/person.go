@@ -48,3 +48,17 @@ func (s *Store) CountTimers(ctx context.Context, tx *postgres.Tx, c reminder.Cha
 	err = tx.Pgx().QueryRow(ctx, countTimers, c.WorkspaceID, c.ChannelID, c.Epoch).Scan(&n)
 	return n, err
 }
+
+// ErasePerson takes someone out of a channel's timers: those that have fired, for those to come are armed anew. Without a
+// channel it forgets what they want.
+func (s *Store) ErasePerson(ctx context.Context, tx *postgres.Tx, workspaceID, channelID, userID string) error {
+	if channelID == "" {
+		_, err := tx.Pgx().Exec(ctx, `DELETE FROM reminder.person WHERE workspace_id = $1 AND user_id = $2`, workspaceID, userID)
+		return err
+	}
+	_, err := tx.Pgx().Exec(ctx, `
+		UPDATE reminder.timer t SET user_id = '' FROM reminder.run r
+		WHERE r.workspace_id = $1 AND r.channel_id = $2 AND t.run_id = r.run_id AND t.user_id = $3 AND t.fired_at IS NOT NULL`,
+		workspaceID, channelID, userID)
+	return err
+}

@@ -174,8 +174,8 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	id := k.started()
-	erase := &commandv1.Command{Actor: by("ana"), What: &commandv1.Command_ErasePerson{ErasePerson: &commandv1.ErasePerson{UserId: "ana"}}}
-	require.True(t, proto.Equal(&runv1.CommandRejected{Command: "erase_person", Reason: runv1.RejectReason_REJECT_REASON_INVALID}, rejected(t, k.do(erase))))
+	resync := &commandv1.Command{Actor: by("ana"), What: &commandv1.Command_Resync{Resync: &commandv1.Resync{}}}
+	require.True(t, proto.Equal(&runv1.CommandRejected{Command: "resync", Reason: runv1.RejectReason_REJECT_REASON_INVALID}, rejected(t, k.do(resync))))
 	for _, c := range []*commandv1.Command{placeOrder("ben", "7", "Tea"), startRun("ben", ""), closeRun("ana", "all"), placeOrder("ben", "", "Tea")} {
 		require.Equal(t, runv1.RejectReason_REJECT_REASON_INVALID, rejected(t, k.do(c)).Reason)
 	}

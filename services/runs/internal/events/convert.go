@@ -38,7 +38,7 @@ func fromCommand(c *commandv1.Command) (uuid.UUID, run.Command, error) {
 }
 
 func channelOf(c *commandv1.Command) (run.ChannelID, error) {
-	if c.WorkspaceId == "" || personal(c) && c.GetActor().GetUserId() == "" || !personal(c) && c.ChannelId == "" {
+	if c.WorkspaceId == "" || c.GetChangePersonalSettings() != nil && c.GetActor().GetUserId() == "" || !personal(c) && c.ChannelId == "" {
 		return run.ChannelID{}, fmt.Errorf("command %s: no channel or, if it is personal, no person", c.Id)
 	}
 	return run.ChannelID{Workspace: c.WorkspaceId, Channel: c.ChannelId}, nil
@@ -250,6 +250,8 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 		envelope.What = &runv1.RunEvent_ChannelResetCompleted{ChannelResetCompleted: &runv1.ChannelResetCompleted{
 			Counts: toCounts(what.Reset.Counts), Missing: what.Reset.Missing,
 		}}
+	case run.PersonErased:
+		envelope.What = personErased(run.Erasure(what))
 	case run.CommandRejected:
 		reason, ok := reasons[what.Refusal]
 		if !ok {
@@ -262,6 +264,10 @@ func toMessage(e run.Event, by cause) (bus.Message, error) {
 		return bus.Message{}, fmt.Errorf("event %T has no message", e.What)
 	}
 	return bus.Encode(topic.RunEvents, topic.Key(e.Channel.Workspace, e.Channel.Channel), envelope.Id, subject, e.At, envelope)
+}
+
+func personErased(e run.Erasure) *runv1.RunEvent_PersonErased {
+	return &runv1.RunEvent_PersonErased{PersonErased: &runv1.PersonErased{UserId: string(e.User), ReplacedBy: string(e.Anonym)}}
 }
 
 func toRun(r *run.Run) (*runv1.Run, error) {

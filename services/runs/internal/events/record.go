@@ -27,6 +27,10 @@ type Store interface {
 	Save(tx *postgres.Tx, events []run.Event)
 	// SavePersonal replaces someone's own settings, and locks them until tx ends.
 	SavePersonal(ctx context.Context, tx *postgres.Tx, workspace string, user run.UserID, settings run.PersonalSettings) (run.PersonalSettings, error)
+	// FindPerson widens the scope by all that is kept of someone.
+	FindPerson(ctx context.Context, tx *postgres.Tx, scope *run.Scope, workspace string, user run.UserID) error
+	// ErasePersonal has someone's own settings deleted as tx ends.
+	ErasePersonal(tx *postgres.Tx, workspace string, user run.UserID)
 	// PurgeRuns deletes at most limit runs that are older than their channel keeps them, and tells whether there may be more.
 	PurgeRuns(ctx context.Context, now time.Time, limit int) (more bool, err error)
 	// PurgeInbox forgets commands claimed before the instant, at most limit, and returns how many they were.

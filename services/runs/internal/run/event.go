@@ -67,6 +67,8 @@ type (
 	ResetReported struct{ Reset Reset }
 	// ChannelResetCompleted: all have purged their part, as far as is known.
 	ChannelResetCompleted struct{ Reset Reset }
+	// PersonErased: a person is no more in the event's run, or in the channel.
+	PersonErased Erasure
 	// CommandRejected: a command was refused. The snapshot is what it was judged by; it did not change.
 	CommandRejected struct{ Refusal Refusal }
 )
@@ -93,4 +95,5 @@ func (SettingsChanged) what()       {}
 func (ChannelReset) what()          {}
 func (ResetReported) what()         {}
 func (ChannelResetCompleted) what() {}
+func (PersonErased) what()          {}
 func (CommandRejected) what()       {}

@@ -163,7 +163,7 @@ CROSS JOIN LATERAL (SELECT o.user_id, count(*) AS times, max(r.latest) AS of
 	JOIN runs.drink_order o ON o.run_id = r.id AND o.drink IS NOT NULL
 	GROUP BY o.user_id HAVING count(*) * 2 >= max(r.latest)) o
 LEFT JOIN runs.personal_settings p ON p.workspace_id = k.workspace_id AND p.user_id = o.user_id
-WHERE p.named_in_last_calls IS NOT FALSE
+WHERE p.named_in_last_calls IS NOT FALSE AND NOT starts_with(o.user_id, 'erased-')
 ORDER BY o.times DESC, o.user_id`
 
 func (s *Store) load(t *trip, loaded map[run.ChannelID]*run.Channel, workspaces, channels []string, in run.Scope) {

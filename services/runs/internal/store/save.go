@@ -30,6 +30,18 @@ WITH updated AS (UPDATE runs.run SET version = $2, status = $3, ended_at = $4, e
 WHERE id = $1 AND version < $2 AND status IN ('open', 'closing', 'closed') RETURNING id)
 SELECT runs.assert_rows('update run', count(*), 1) FROM updated`
 
+// What a person is erased from may have ended long ago, and they may have started it.
+const eraseRun = `
+WITH updated AS (UPDATE runs.run SET version = $2, status = $3, ended_at = $4, end_reason = nullif($5, ''),
+	assignment_no = nullif($6, 0), assignment_state = nullif($7, ''), runner_id = nullif($8, ''),
+	requested_at = $9, asked_at = $10, assigned_at = $11, explanation = $12, answer_due_at = $13,
+	pickup_at = $14, closes_at = $15, volunteer_ids = $16, declined_ids = $17, previous_runner_id = nullif($18, ''), offered_by_id = nullif($19, ''),
+	initiator_id = $20
+WHERE id = $1 AND version < $2 RETURNING id)
+SELECT runs.assert_rows('erase from run', count(*), 1) FROM updated`
+
+const eraseOrder = `DELETE FROM runs.drink_order WHERE run_id = $1 AND user_id = $2`
+
 const saveOrders = `
 INSERT INTO runs.drink_order (run_id, user_id, version, drink, quantity, placed_at, changed_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::smallint[], $6::timestamptz[], $7::timestamptz[])
@@ -59,6 +71,7 @@ type changes struct {
 	runs   map[uuid.UUID]changedRun
 	order  []uuid.UUID // of runs, as they changed first: a channel's run has ended before its next one starts
 	orders map[orderKey]run.Event
+	erased []orderKey // of which no trace is to stay
 	usuals map[run.Person]run.Event
 	// channels has what happened to channels themselves, in order.
 	channels []run.Event
@@ -67,6 +80,8 @@ type changes struct {
 type changedRun struct {
 	after *run.Run
 	isNew bool
+	// erased: a person was taken out of it.
+	erased bool
 }
 
 type orderKey struct {
@@ -88,20 +103,43 @@ func changesOf(events []run.Event) changes {
 			c.usuals[run.Person{Channel: e.Channel, User: what.User}] = e
 		case run.UsualSaved:
 			c.usuals[run.Person{Channel: e.Channel, User: what.Usual.User}] = e
+		case run.PersonErased:
+			c.erase(e, what)
 		case run.OrderPlaced:
 			c.orders[orderKey{e.Run.ID, what.User}] = e
 		case run.OrderWithdrawn:
 			c.orders[orderKey{e.Run.ID, what.User}] = e
 		default:
-			known, ok := c.runs[e.Run.ID]
-			if !ok {
-				c.order = append(c.order, e.Run.ID)
-			}
-			_, started := e.What.(run.RunStarted)
-			c.runs[e.Run.ID] = changedRun{after: e.Run, isNew: started || known.isNew}
+			c.change(e)
 		}
 	}
 	return c
+}
+
+func (c *changes) change(e run.Event) {
+	known, ok := c.runs[e.Run.ID]
+	if !ok {
+		c.order = append(c.order, e.Run.ID)
+	}
+	_, started := e.What.(run.RunStarted)
+	_, erased := e.What.(run.PersonErased)
+	c.runs[e.Run.ID] = changedRun{after: e.Run, isNew: started || known.isNew, erased: erased || known.erased}
+}
+
+// erase takes a person out of a run, or out of the channel's usuals. Their order goes, and in a run whose orders were
+// taken another stands in its place.
+func (c *changes) erase(e run.Event, what run.PersonErased) {
+	if e.Run == nil {
+		c.usuals[run.Person{Channel: e.Channel, User: what.User}] = e
+		return
+	}
+	c.change(e)
+	theirs := orderKey{e.Run.ID, what.User}
+	delete(c.orders, theirs)
+	c.erased = append(c.erased, theirs)
+	if e.Run.OrderOf(what.Anonym) != nil {
+		c.orders[orderKey{e.Run.ID, what.Anonym}] = e
+	}
 }
 
 // forget leaves out what was changed in a channel whose data is purged after it.
@@ -126,11 +164,18 @@ func (c changes) writeRuns(tx *postgres.Tx) {
 				string(r.Initiator), r.CorrelationID, string(r.Place), r.StartedAt)...)
 			continue
 		}
+		if c.runs[id].erased {
+			tx.BeforeCommit(eraseRun, append(args, string(r.Initiator))...)
+			continue
+		}
 		tx.BeforeCommit(updateRun, args...)
 	}
 }
 
 func (c changes) writeOrders(tx *postgres.Tx) {
+	for _, theirs := range c.erased {
+		tx.BeforeCommit(eraseOrder, [16]byte(theirs.run), string(theirs.user))
+	}
 	n := len(c.orders)
 	if n == 0 {
 		return

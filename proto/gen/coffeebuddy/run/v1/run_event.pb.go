@@ -1876,10 +1876,14 @@ func (x *PurgeCounts) GetDeliveries() uint64 {
 	return 0
 }
 
-// PersonErased: runs has purged the person's part.
+// PersonErased: runs has purged the person's part. It comes once for the person (a personal event), and in each channel where
+// runs knew them: for each run they took part in, with the run as it is without them, and then once for the channel.
 type PersonErased struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who was erased; opaque outside the edge.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Stands in their place in what others need: that cups were drunk and runs served. Nobody's id, the same in all of these events.
+	ReplacedBy    string `protobuf:"bytes,2,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1917,6 +1921,13 @@ func (*PersonErased) Descriptor() ([]byte, []int) {
 func (x *PersonErased) GetUserId() string {
 	if x != nil {
 		return x.UserId
+	}
+	return ""
+}
+
+func (x *PersonErased) GetReplacedBy() string {
+	if x != nil {
+		return x.ReplacedBy
 	}
 	return ""
 }
@@ -2075,9 +2086,11 @@ const file_coffeebuddy_run_v1_run_event_proto_rawDesc = "" +
 	"\treminders\x18\x05 \x01(\x04R\treminders\x12\x1e\n" +
 	"\n" +
 	"deliveries\x18\x06 \x01(\x04R\n" +
-	"deliveries\"'\n" +
+	"deliveries\"H\n" +
 	"\fPersonErased\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\"=\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1f\n" +
+	"\vreplaced_by\x18\x02 \x01(\tR\n" +
+	"replacedBy\"=\n" +
 	"\bResynced\x121\n" +
 	"\x06usuals\x18\x01 \x03(\v2\x19.coffeebuddy.run.v1.UsualR\x06usuals*j\n" +
 	"\rRequestReason\x12\x1e\n" +
