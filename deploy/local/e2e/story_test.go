@@ -301,3 +301,50 @@ func TestWhoLeavesTheWorkspaceIsNoCandidate(t *testing.T) {
 	w.settled()
 	require.Zero(t, w.deadLetters())
 }
+
+// All services forget a person, and nobody else owes more or less for it.
+func TestAPersonIsErasedEverywhere(t *testing.T) {
+	t.Parallel()
+	w := begin(t)
+	ana, ben := w.person("Ana"), w.person("Ben")
+	ana.types("/coffee in 30m")
+	ben.reads("No orders yet")
+	ben.orders("Earl Grey")
+	ana.orders("Ristretto")
+	ben.reads("2 orders")
+	ana.presses("close")
+	w.assigned(ana, ben)
+	w.later(time.Hour)
+	ben.types("/coffee in 30m")
+	ana.reads("No orders yet")
+	ben.presses("usual")
+	ana.reads("1 × Earl Grey (Ben)")
+	w.settled()
+	conn := w.db.Connect()
+	owed := w.number(conn, "SELECT sum(owed) FROM fairness.standing")
+
+	require.NoError(t, w.Client().OpenHome(t.Context(), ben.ID))
+	var home *slacksim.View
+	w.eventually("Ben's Home is there", func() bool {
+		views, err := w.Client().Views(t.Context(), ben.ID)
+		require.NoError(t, err)
+		home = views.Home
+		return home != nil
+	})
+	_, err := w.Client().ClickView(t.Context(), ben.ID, home.ID, "erase_me", nil)
+	require.NoError(t, err)
+	ana.reads("Coffee run", "No orders yet")
+	w.settled()
+	for table, columns := range map[string]string{
+		"runs.run": "initiator_id, runner_id", "runs.drink_order": "user_id", "runs.usual": "user_id", "runs.personal_settings": "user_id",
+		"fairness.standing": "user_id", "fairness.share": "user_id", "fairness.entry": "runner_id",
+		"reminder.timer": "user_id", "reminder.person": "user_id", "ingress.usual": "user_id", "ingress.personal_settings": "user_id",
+	} {
+		require.Zero(t, w.number(conn, "SELECT count(*) FROM "+table+" WHERE $1 IN ("+columns+")", ben.ID), table)
+	}
+	for table, column := range map[string]string{"ingress.run": "snapshot", "runs.run": "explanation", "fairness.entry": "explanation"} {
+		require.Zero(t, w.number(conn, "SELECT count(*) FROM "+table+" WHERE position(convert_to($1, 'UTF8') IN "+column+") > 0", ben.ID), table)
+	}
+	require.Equal(t, owed, w.number(conn, "SELECT sum(owed) FROM fairness.standing"))
+	require.Zero(t, w.deadLetters())
+}

@@ -15,6 +15,7 @@ func Hello() Message { return only("Hi, type `/coffee` to start a run. `/coffee 
 const (
 	ActionReminders = "reminders" // the value is what it is to be: "on" or "off"
 	ActionNamed     = "named"     // the same
+	ActionEraseMe   = "erase_me"  // no value
 
 	ActionEditUsual = "edit_usual" // opens the form below
 	CallbackUsual   = "usual"
@@ -60,7 +61,11 @@ func (h Home) View() slack.HomeTabViewRequest {
 	}
 	blocks = append(blocks, slack.NewDividerBlock(), mrkdwn("*Yours, in all channels*"),
 		toggle("Remind me before pickup when I'm the runner", ActionReminders, personal.GetReminders()),
-		toggle("Name me in last calls when I usually am in", ActionNamed, personal.GetNamedInLastCalls()))
+		toggle("Name me in last calls when I usually am in", ActionNamed, personal.GetNamedInLastCalls()),
+		slack.NewActionBlock("erase", button(ActionEraseMe, "me", "Delete my data").WithStyle(slack.StyleDanger).WithConfirm(
+			slack.NewConfirmationBlockObject(plainText("Delete all that CoffeeBuddy knows of you?"),
+				plainText("Your usuals, settings and open orders go, and past runs forget your name. It cannot be undone."),
+				plainText("Delete"), plainText("Keep")).WithStyle(slack.StyleDanger))))
 	return slack.HomeTabViewRequest{Type: slack.VTHomeTab, Blocks: slack.Blocks{BlockSet: blocks}}
 }
 
@@ -95,6 +100,12 @@ func toggle(what, action string, on bool) *slack.SectionBlock {
 	press.AccessibilityLabel = label + ": " + what
 	section.Accessory = slack.NewAccessory(press)
 	return section
+}
+
+// ErasureBegun answers whoever had their data deleted.
+func ErasureBegun() Message {
+	return only("Your data is being deleted. Messages stay in Slack as they are, the record of changed settings keeps who made them, " +
+		"and the event log forgets within days. If you order again, you are new here.")
 }
 
 // UsualModal is the form in which someone changes their usual in a channel.

@@ -122,6 +122,13 @@ func (s *Server) clickedAtHome(ctx context.Context, in interaction) error {
 		}
 	case message.ActionReminders, message.ActionNamed:
 		said = s.changePersonal(ctx, from, action)
+	case message.ActionEraseMe:
+		said = s.send(ctx, from, message.ActionEraseMe, "", &commandv1.Command{
+			What: &commandv1.Command_ErasePerson{ErasePerson: &commandv1.ErasePerson{UserId: from.userID}},
+		})
+		if said.Text == "" {
+			said = message.ErasureBegun()
+		}
 	default:
 		run, err := s.run(ctx, action.Value)
 		switch {

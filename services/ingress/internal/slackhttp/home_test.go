@@ -155,6 +155,11 @@ func TestButtonsAtHome(t *testing.T) {
 	require.True(t, settings.GetNamedInLastCalls(), "the other stays")
 	require.Equal(t, "T0TEAM/U0BEN", w.messages[0].Key)
 	require.Empty(t, w.commands[0].GetChannelId())
+	w = newWorld(t)
+	require.Empty(t, w.clicks(press("erase_me", "me")))
+	require.Equal(t, "U0BEN", w.only().GetErasePerson().GetUserId())
+	require.Equal(t, "T0TEAM/U0BEN", w.messages[0].Key)
+	require.Len(t, w.views, 1, "it says what stays")
 
 	w = newWorld(t)
 	delete(w.runs, runID)
