@@ -80,7 +80,7 @@ func up(ctx context.Context, cfg stack.Config) error {
 	started := time.Now()
 	fmt.Println("Starting CoffeeBuddy: Postgres, broker, Slack simulator and four services …")
 	cfg.SlackAPIURL = os.Getenv("SLACK_API_URL")
-	cfg.Port, cfg.Out, cfg.Colour = port, os.Stdout, stack.Colourful(os.Stdout)
+	cfg.Port, cfg.Traces, cfg.Out, cfg.Colour = port, true, os.Stdout, stack.Colourful(os.Stdout)
 	s, err := stack.Start(ctx, cfg)
 	if err != nil {
 		return err

@@ -97,7 +97,10 @@ func read[T any](r *http.Request) (T, error) {
 func (s *Sim) getWorkspace(*http.Request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.st.Workspace.clone(), nil
+	return struct {
+		Workspace
+		TracesURL string `json:"traces_url,omitempty"`
+	}{s.st.Workspace.clone(), s.cfg.TracesURL}, nil
 }
 
 func (s *Sim) getMessages(r *http.Request) (any, error) {

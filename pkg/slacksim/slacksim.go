@@ -34,6 +34,7 @@ type Config struct {
 	Scopes        []string      // granted to the bot; nil: DefaultScopes
 	Events        []string      // subscribed; nil: DefaultEvents
 	Limits        Limits        // zero: Slack's
+	TracesURL     string        // a page, shown beside the messages, about what the app did; empty: none
 	AckTimeout    time.Duration // for the app's answers; 0: Slack's 3 s
 	// EventRetries are the pauses before each repetition of an event that was not
 	// acknowledged; nil: Slack's, at once, 1 and 5 minutes.

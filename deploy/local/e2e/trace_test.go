@@ -1,7 +1,7 @@
 package e2e_test
 
 import (
-	"encoding/hex"
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,85 +12,51 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/coffeebuddy/coffeebuddy/deploy/local/stack"
+	"github.com/coffeebuddy/coffeebuddy/deploy/local/traces"
 	"github.com/coffeebuddy/coffeebuddy/pkg/slacksim"
 )
 
-// span is one that a service has sent.
-type span struct {
-	*tracev1.Span
-	service string
-}
-
-func (s span) trace() string  { return hex.EncodeToString(s.TraceId) }
-func (s span) id() string     { return hex.EncodeToString(s.SpanId) }
-func (s span) parent() string { return hex.EncodeToString(s.ParentSpanId) }
-func (s span) String() string { return s.service + ": " + s.Name }
-
 // collector takes spans as an OpenTelemetry collector does.
 type collector struct {
+	traces.Collector
 	url string
 
-	mu    sync.Mutex
-	spans []span
-	raw   strings.Builder // everything, as text
+	mu  sync.Mutex
+	raw bytes.Buffer // everything that came
 }
 
 func newCollector(t testing.TB) *collector {
 	c := &collector{}
-	server := httptest.NewServer(http.HandlerFunc(c.take))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		c.mu.Lock()
+		c.raw.Write(body)
+		c.mu.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		c.Take(w, r)
+	}))
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c
 }
 
-func (c *collector) take(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	var request collectorv1.ExportTraceServiceRequest
-	if err != nil || proto.Unmarshal(body, &request) != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.raw.WriteString(request.String())
-	for _, resource := range request.ResourceSpans {
-		service := ""
-		for _, a := range resource.Resource.Attributes {
-			if a.Key == "service.name" {
-				service = a.Value.GetStringValue()
-			}
-		}
-		for _, scope := range resource.ScopeSpans {
-			for _, s := range scope.Spans {
-				c.spans = append(c.spans, span{s, service})
-			}
-		}
-	}
-}
-
 // chains are the trace's spans that match, each with all it descends from: "ingress: POST /slack/commands → …".
-func (c *collector) chains(trace string, match func(span) bool) []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	byID := map[string]span{}
-	for _, s := range c.spans {
-		if strings.HasPrefix(s.trace(), trace) {
-			byID[s.id()] = s
-		}
+func (c *collector) chains(trace string, match func(traces.Span) bool) []string {
+	byID := map[string]traces.Span{}
+	for _, s := range c.Spans(trace) {
+		byID[s.ID] = s
 	}
 	var all []string
 	for _, s := range byID {
 		if !match(s) {
 			continue
 		}
-		chain := s.String()
-		for p, ok := byID[s.parent()]; ok; p, ok = byID[p.parent()] {
-			chain = p.String() + " → " + chain
+		chain := s.Service + ": " + s.Name
+		for p, ok := byID[s.Parent]; ok; p, ok = byID[p.Parent] {
+			chain = p.Service + ": " + p.Name + " → " + chain
 		}
 		all = append(all, chain)
 	}
@@ -102,7 +68,7 @@ func (c *collector) has(w *world, trace string, chains ...string) {
 	w.t.Helper()
 	var got []string
 	if !eventually(func() bool {
-		got = c.chains(trace, func(span) bool { return true })
+		got = c.chains(trace, func(traces.Span) bool { return true })
 		return !slices.ContainsFunc(chains, func(chain string) bool { return !slices.Contains(got, chain) })
 	}) {
 		require.Fail(w.t, "spans are missing", "want %s\ngot  %s", strings.Join(chains, "\n     "), strings.Join(got, "\n     "))
@@ -141,11 +107,9 @@ func TestTracesLogsAndMetricsOfARun(t *testing.T) {
 	// The click that closed it went through all four services, and so did what it caused a while later.
 	closing := ""
 	w.eventually("a reminder in the trace of the click", func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		for _, s := range c.spans {
-			if s.service == "reminder" && s.Name == "send coffeebuddy.reminder.events" {
-				closing = s.trace()
+		for _, s := range c.Spans("") {
+			if s.Service == "reminder" && s.Name == "send coffeebuddy.reminder.events" {
+				closing = s.Trace
 			}
 		}
 		return closing != ""
@@ -165,8 +129,8 @@ func TestTracesLogsAndMetricsOfARun(t *testing.T) {
 	require.Contains(t, services, "fairness")
 	require.Contains(t, services, "reminder")
 
+	require.Greater(t, len(c.Spans("")), 30)
 	c.mu.Lock()
-	require.Greater(t, len(c.spans), 30)
 	w.nothingSecretIn("spans", c.raw.String())
 	c.mu.Unlock()
 	for _, service := range stack.Services {

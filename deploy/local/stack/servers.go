@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/coffeebuddy/coffeebuddy/deploy/local/traces"
 	slackapp "github.com/coffeebuddy/coffeebuddy/deploy/slack"
 	"github.com/coffeebuddy/coffeebuddy/migrations"
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
@@ -168,15 +169,24 @@ func (s *Stack) startSlack() error {
 	if err != nil {
 		return err
 	}
+	mux, tracesURL := http.NewServeMux(), ""
+	if s.cfg.Traces {
+		var collector traces.Collector
+		mux.HandleFunc("POST /v1/traces", collector.Take)
+		mux.HandleFunc("GET /traces", collector.Show)
+		tracesURL = "/traces"
+	}
 	sim, err := slacksim.New(slacksim.Config{
-		Scopes: app.BotScopes, Events: app.BotEvents,
+		TracesURL: tracesURL,
+		Scopes:    app.BotScopes, Events: app.BotEvents,
 		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
 		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Now: s.cfg.Clock.Now, Limits: slacksim.Limits{Off: s.cfg.NoLimits},
 	})
 	if err != nil {
 		return fmt.Errorf("slack simulator: %w", err)
 	}
-	srv := &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second}
+	mux.Handle("/", sim)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	s.stop = append(s.stop, func() {
 		if err := sim.Close(); err != nil { // first: it ends the pages' streams
 			s.logs.say("%v", err)

@@ -31,6 +31,7 @@ type Config struct {
 	Binaries string    // folder of ready-built services; empty: build them
 	CoverDir string    // build with coverage counters and have them written here
 	Clock    *Clock    // of the whole stack; nil: the machine's
+	Traces   bool      // keep the newest traces, and show them at /traces of the page and beside it
 	NoLimits bool      // simulator without Slack's rate limits, for load
 	Env      []string  // further environment of the services, NAME=value
 	Out      io.Writer // merged, readable logs; nil: nowhere
@@ -118,6 +119,9 @@ func (s *Stack) startServices(ctx context.Context) error {
 	)
 	if s.cfg.CoverDir != "" {
 		env = append(env, "GOCOVERDIR="+s.cfg.CoverDir)
+	}
+	if s.cfg.Traces && s.PageURL != "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
+		env = append(env, "OTEL_EXPORTER_OTLP_ENDPOINT="+s.PageURL, "OTEL_BSP_SCHEDULE_DELAY=200")
 	}
 	if s.cfg.Clock != nil {
 		env = append(env, "CLOCK_OFFSET_FILE="+s.cfg.Clock.file)

@@ -22,6 +22,7 @@ import {
   unread,
   user,
 } from "./state.js";
+import { tracesControl } from "./traces.js";
 import { troubleControl } from "./trouble.js";
 
 const $ = (id) => document.getElementById(id);
@@ -330,6 +331,7 @@ async function start() {
   if (!state.workspace) return setTimeout(start, 1000);
   $("app").hidden = false;
   troubleControl($("trouble"));
+  tracesControl($("traces-toggle"), $("traces"), $("app"));
   route();
   connect();
 }
