@@ -30,8 +30,7 @@ type collector struct {
 func newCollector(t testing.TB) *collector {
 	c := &collector{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		require.NoError(t, err)
+		body, _ := io.ReadAll(r.Body) // cut off: refused below
 		c.mu.Lock()
 		c.raw.Write(body)
 		c.mu.Unlock()
