@@ -17,7 +17,7 @@ smoke: .bin/local ## Start everything, play one run as three people, print what 
 test: .bin/gotestsum ## Run every test of the workspace
 	@.tools/test.sh
 
-test-kafka: .bin/gotestsum ## Run the bus suite on Apache Kafka (needs Java 17)
+test-kafka: .bin/gotestsum ## Run the bus suite, and a run with TLS, SASL and ACLs, on Apache Kafka (needs Java 17)
 	@.tools/test-kafka.sh
 
 test-browser: .bin/gotestsum ## Run the browser test alone (needs Chromium)

@@ -2,6 +2,8 @@
 # One node of Apache Kafka (KRaft) on this machine, for the tests that must not trust the embedded broker alone.
 #
 #   apache-kafka.sh start DIR    fetches the server (once), starts it with its data in DIR, prints its bootstrap address when it is ready
+#   apache-kafka.sh secured DIR  the same with TLS (DIR/ca.pem), SCRAM-SHA-512 and ACLs: the user root may do everything, ingress, runs,
+#                                fairness and reminder may do nothing; the password of all is in DIR/password
 #   apache-kafka.sh stop DIR     stops it
 #   apache-kafka.sh checksums    writes jars.sha256 anew, after a change of pom.xml
 #
@@ -41,17 +43,42 @@ free_port() {
   echo "$port"
 }
 
+# secure prints the settings of a server that asks who one is.
+secure() {
+  local dir=$1
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext 'subjectAltName=IP:127.0.0.1' \
+    -keyout "$dir/key.pem" -out "$dir/ca.pem" 2>>"$dir/server.log"
+  openssl rand -hex 16 >"$dir/password"
+  cat "$dir/key.pem" "$dir/ca.pem" >"$dir/keystore.pem"
+  cat <<PROPERTIES
+listener.security.protocol.map=CLIENTS:SASL_SSL,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENTS
+sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="root" password="$(cat "$dir/password")";
+ssl.keystore.type=PEM
+ssl.keystore.location=$dir/keystore.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$dir/ca.pem
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:root;User:ANONYMOUS
+PROPERTIES
+}
+
+# start DIR [secured]
 start() {
-  local dir=$1 port controller
+  local dir=$1 secured=${2-} port controller listener=PLAINTEXT users=()
   "$java" -version >/dev/null 2>&1 || { echo "Java 17 or newer is needed" >&2; exit 1; }
   fetch
   mkdir -p "$dir" && dir=$(cd "$dir" && pwd)
   port=$(free_port)
   controller=$(free_port)
+  : >"$dir/server.log"
+  [ -z "$secured" ] || listener=CLIENTS
   cat >"$dir/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+listeners=$listener://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:$controller
 log.dirs=$dir/data
@@ -62,10 +89,15 @@ offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 PROPERTIES
+  if [ -n "$secured" ]; then
+    secure "$dir" >>"$dir/server.properties"
+    for user in root ingress runs fairness reminder; do
+      users+=(--add-scram "SCRAM-SHA-512=[name=$user,password=$(cat "$dir/password")]")
+    done
+  fi
   local classpath
   classpath=$(find "$jars" -name '*.jar' | paste -sd: -)
-  : >"$dir/server.log"
-  [ -e "$dir/data" ] || "$java" -cp "$classpath" kafka.tools.StorageTool format -t Y29mZmVlYnVkZHktdGVzdA -c "$dir/server.properties" >>"$dir/server.log" 2>&1
+  [ -e "$dir/data" ] || "$java" -cp "$classpath" kafka.tools.StorageTool format -t Y29mZmVlYnVkZHktdGVzdA -c "$dir/server.properties" "${users[@]}" >>"$dir/server.log" 2>&1
   nohup "$java" -Xmx512m -Dlog4j2.level=INFO -cp "$classpath" kafka.Kafka "$dir/server.properties" >>"$dir/server.log" 2>&1 </dev/null &
   echo $! >"$dir/pid"
   for _ in $(seq 300); do
@@ -101,6 +133,7 @@ checksums() {
 
 case "${1-} $#" in
 'start 2' | 'stop 2') "$1" "$2" ;;
+'secured 2') start "$2" secured ;;
 'checksums 1') checksums ;;
-*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac

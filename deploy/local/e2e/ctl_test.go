@@ -18,15 +18,24 @@ import (
 // ctl runs coffeebuddyctl as an operator would, who has the services' environment.
 func (w *world) ctl(args ...string) (code int, out string) {
 	w.t.Helper()
+	code, out = ctl(w.t, []string{
+		"DATABASE_URL=" + w.DatabaseURL, "KAFKA_BOOTSTRAP=" + w.KafkaBootstrap,
+		"SLACK_API_URL=" + w.SlackAPIURL, "SLACK_BOT_TOKEN=" + w.BotToken, "SLACK_SIGNING_SECRET=" + w.SigningSecret,
+	}, args...)
+	w.nothingSecretIn("output of coffeebuddyctl", out)
+	return code, out
+}
+
+// ctl runs coffeebuddyctl with an environment of one's own.
+func ctl(t testing.TB, env []string, args ...string) (code int, out string) {
+	t.Helper()
 	var said bytes.Buffer
-	cmd := exec.CommandContext(w.t.Context(), filepath.Join(binaries, "coffeebuddyctl"), args...)
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+w.DatabaseURL, "KAFKA_BOOTSTRAP="+w.KafkaBootstrap,
-		"SLACK_API_URL="+w.SlackAPIURL, "SLACK_BOT_TOKEN="+w.BotToken, "SLACK_SIGNING_SECRET="+w.SigningSecret, "GOCOVERDIR="+coverDir)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "coffeebuddyctl"), args...)
+	cmd.Env = append(append(os.Environ(), env...), "GOCOVERDIR="+coverDir)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
-		require.ErrorAs(w.t, err, new(*exec.ExitError))
+		require.ErrorAs(t, err, new(*exec.ExitError))
 	}
-	w.nothingSecretIn("output of coffeebuddyctl", said.String())
 	return cmd.ProcessState.ExitCode(), said.String()
 }
 

@@ -104,14 +104,19 @@ func prepare(t testing.TB) *world {
 
 func (w *world) start(env ...string) {
 	w.t.Helper()
+	w.startAs(stack.Config{KafkaBootstrap: w.broker.Bootstrap, Env: env})
+}
+
+// startAs starts the product as cfg says, with what is the same in all worlds.
+func (w *world) startAs(cfg stack.Config) {
+	w.t.Helper()
 	readable := &log{}
 	var err error
 	w.clock, err = stack.NewClock(w.t.TempDir())
 	require.NoError(w.t, err)
-	w.Stack, err = stack.Start(w.t.Context(), stack.Config{
-		Dir: w.t.TempDir(), DatabaseURL: w.db.URL, KafkaBootstrap: w.broker.Bootstrap,
-		Binaries: binaries, CoverDir: coverDir, Env: env, Clock: w.clock, RawLog: w.log, Out: readable,
-	})
+	cfg.Dir, cfg.DatabaseURL, cfg.Binaries, cfg.CoverDir = w.t.TempDir(), w.db.URL, binaries, coverDir
+	cfg.Clock, cfg.RawLog, cfg.Out = w.clock, w.log, readable
+	w.Stack, err = stack.Start(w.t.Context(), cfg)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() {
 		if w.t.Failed() {

@@ -107,7 +107,7 @@ func (s *Stack) startKafka(ctx context.Context) error {
 		delete(t.Config, "min.insync.replicas")
 		topics[i] = bus.Topic{Name: t.Name, Partitions: t.Partitions, Replication: 1, Config: t.Config}
 	}
-	if err := bus.CreateTopics(ctx, bus.Config{Bootstrap: strings.Split(s.KafkaBootstrap, ",")}, topics); err != nil {
+	if err := bus.CreateTopics(ctx, bus.Config{Bootstrap: strings.Split(s.KafkaBootstrap, ","), Security: s.cfg.KafkaSecurity}, topics); err != nil {
 		return fmt.Errorf("create topics%s: %w", given("KAFKA_BOOTSTRAP", s.cfg.KafkaBootstrap), err)
 	}
 	return nil

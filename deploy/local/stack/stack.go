@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 )
 
 // Config says what to start and what is given. The zero value of a field means: the built-in default.
@@ -23,18 +25,20 @@ type Config struct {
 	Root string // the repository; empty: that of the current folder
 	Dir  string // state: data, binaries; survives a restart
 
-	DatabaseURL    string // given Postgres; empty: one of our own
-	KafkaBootstrap string // given broker; empty: the embedded one
-	SlackAPIURL    string // given Slack (or simulator); empty: the simulator of our own
+	DatabaseURL    string       // given Postgres; empty: one of our own
+	KafkaBootstrap string       // given broker; empty: the embedded one
+	KafkaSecurity  bus.Security // with which topics are created there
+	SlackAPIURL    string       // given Slack (or simulator); empty: the simulator of our own
 
-	Port     int       // wished for the page, and the next ones for the services; taken: others. 0: any
-	Binaries string    // folder of ready-built services; empty: build them
-	CoverDir string    // build with coverage counters and have them written here
-	Clock    *Clock    // of the whole stack; nil: the machine's
-	Traces   bool      // keep the newest traces, and show them at /traces of the page and beside it
-	NoLimits bool      // simulator without Slack's rate limits, for load
-	Env      []string  // further environment of the services, NAME=value
-	Out      io.Writer // merged, readable logs; nil: nowhere
+	Port     int                           // wished for the page, and the next ones for the services; taken: others. 0: any
+	Binaries string                        // folder of ready-built services; empty: build them
+	CoverDir string                        // build with coverage counters and have them written here
+	Clock    *Clock                        // of the whole stack; nil: the machine's
+	Traces   bool                          // keep the newest traces, and show them at /traces of the page and beside it
+	NoLimits bool                          // simulator without Slack's rate limits, for load
+	Env      []string                      // further environment of the services, NAME=value
+	EnvOf    func(service string) []string // and of one of them; may be nil
+	Out      io.Writer                     // merged, readable logs; nil: nowhere
 	Colour   bool
 	RawLog   io.Writer // the services' output as they wrote it; may be nil
 }
@@ -129,8 +133,12 @@ func (s *Stack) startServices(ctx context.Context) error {
 	env = append(env, s.cfg.Env...)
 	var faults []error
 	for _, name := range Services {
+		own := append(slices.Clip(env), "HTTP_ADDR="+s.Addresses[name])
+		if s.cfg.EnvOf != nil {
+			own = append(own, s.cfg.EnvOf(name)...)
+		}
 		c := &child{
-			name: name, binary: filepath.Join(s.cfg.Binaries, name), env: append(slices.Clip(env), "HTTP_ADDR="+s.Addresses[name]),
+			name: name, binary: filepath.Join(s.cfg.Binaries, name), env: own,
 			out: s.logs.writer(name), wake: make(chan struct{}, 1), say: s.logs.say,
 		}
 		s.children[name] = c

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -16,6 +17,10 @@ type KafkaConfig struct {
 	// Root is the password of the user root (SCRAM-SHA-512), who may do everything while nobody else may do anything;
 	// "": no user is asked for, and everyone may.
 	Root string
+	// Users are others with the same password, who may do what ACLs allow them.
+	Users []string
+	// Certificate is what the broker speaks TLS with; nil: it does not.
+	Certificate *tls.Certificate
 }
 
 // Kafka is a broker inside this process that speaks Kafka's protocol. It has one node and creates no topic by itself.
@@ -39,6 +44,12 @@ func StartKafka(_ context.Context, cfg KafkaConfig) (*Kafka, error) {
 	}
 	if cfg.Root != "" {
 		options = append(options, kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("SCRAM-SHA-512", "root", cfg.Root))
+	}
+	for _, user := range cfg.Users {
+		options = append(options, kfake.User("SCRAM-SHA-512", user, cfg.Root))
+	}
+	if cfg.Certificate != nil {
+		options = append(options, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{*cfg.Certificate}, MinVersion: tls.VersionTLS12}))
 	}
 	cluster, err := kfake.NewCluster(options...)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coffeebuddy/coffeebuddy/pkg/bus"
 	"github.com/coffeebuddy/coffeebuddy/proto/topic"
@@ -89,7 +90,10 @@ func (t *topicsPlan) Run(e *env) error {
 
 type topicsApply struct{ cluster }
 
-// Run implements the command.
+// settle is how long brokers may take to hear of what the controller has accepted.
+const settle = 30 * time.Second
+
+// Run implements the command. It returns when the cluster shows what was asked of it.
 func (t *topicsApply) Run(e *env) error {
 	admin, plan, err := t.plan(e)
 	if err != nil {
@@ -100,6 +104,19 @@ func (t *topicsApply) Run(e *env) error {
 	}
 	if err := admin.Apply(e.ctx, plan); err != nil {
 		return err
+	}
+	for deadline := time.Now().Add(settle); !plan.Empty(); {
+		if _, plan, err = t.plan(e); err != nil {
+			return err
+		}
+		if !plan.Empty() && time.Now().After(deadline) {
+			return fmt.Errorf("the cluster accepted it, and does not show it after %v: %s", settle, strings.Join(plan.Lines(), "; "))
+		}
+		select {
+		case <-e.ctx.Done():
+			return e.ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 	fmt.Fprintln(e.out, "Everything is as it should be.")
 	return nil
