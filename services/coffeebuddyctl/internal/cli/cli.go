@@ -35,6 +35,7 @@ type commands struct {
 	Doctor     doctor     `cmd:"" help:"Check everything that CoffeeBuddy needs; say what is wrong and what to do."`
 	Ref        ref        `cmd:"" help:"Tell what happened to a click, by the ref that its user was shown."`
 	Lag        lag        `cmd:"" help:"How far each service is behind its topics."`
+	Positions  positions  `cmd:"" help:"Where services go on reading."`
 	Outbox     outbox     `cmd:"" help:"Events that services have not published yet."`
 	Run        run        `cmd:"" help:"Runs."`
 	DeadLetter deadLetter `cmd:"" name:"dead-letter" help:"Messages that could not be handled."`

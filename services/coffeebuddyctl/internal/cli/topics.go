@@ -106,7 +106,11 @@ func (t *topicsApply) Run(e *env) error {
 		return err
 	}
 	for deadline := time.Now().Add(settle); !plan.Empty(); {
-		if _, plan, err = t.plan(e); err != nil {
+		want, err := t.want()
+		if err != nil {
+			return err
+		}
+		if plan, err = admin.Plan(e.ctx, want); err != nil {
 			return err
 		}
 		if !plan.Empty() && time.Now().After(deadline) {

@@ -1,4 +1,4 @@
-// Package store looks into the services' schemas, for people. It changes nothing.
+// Package store looks into the services' schemas, for people. It changes nothing but positions.
 package store
 
 import (
@@ -43,6 +43,24 @@ func (s *Store) Positions(ctx context.Context) (map[string]Positions, error) {
 		}
 	}
 	return all, nil
+}
+
+// Move has a service go on at these offsets, by topic and partition, whatever it has read.
+func (s *Store) Move(ctx context.Context, service string, to map[string][]int64) error {
+	return s.db.InTx(ctx, func(tx *postgres.Tx) error {
+		for topic, offsets := range to {
+			for partition, offset := range offsets {
+				err := tx.Exec("INSERT INTO "+service+".consumer_position AS p (consumer_group, topic, partition, next_offset) VALUES (?, ?, ?, ?) "+
+					// The topic may be another one than before; its id is found out anew.
+					"ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET next_offset = excluded.next_offset, topic_id = '', updated_at = now()",
+					service, topic, partition, offset).Error
+				if err != nil {
+					return fmt.Errorf("position of %s in %s: %w", service, topic, err)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // Outbox is what a service has not published.
