@@ -1,6 +1,6 @@
 # Needs Go, git and make; everything else is fetched, pinned, into .bin/. What a target does in more than a line is in .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset smoke test test-kafka test-browser cover lint lint-fix drift tidy-check generate baseline fmt bench
+.PHONY: help demo demo-reset smoke test test-kafka test-socket test-browser cover lint lint-fix drift tidy-check generate baseline fmt bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,10 @@ test: .bin/gotestsum ## Run every test of the workspace
 
 test-kafka: .bin/gotestsum ## Run the bus suite, and a run with TLS, SASL and ACLs, on Apache Kafka (needs Java 17)
 	@.tools/test-kafka.sh
+
+test-socket: .bin/gotestsum ## Play the stories of the end-to-end tests over Socket Mode
+	@SLACK_TRANSPORT_TEST=socket GOTESTSUM_FORMAT=testname .tools/gotest.sh socket \
+		-run '^Test(ARunnerAccepts|WhoCannotGo|AVolunteerGoes|ARunCloses|AdminsChange|Reset|Questions|WhoLeaves|APersonIs)' ./deploy/local/e2e
 
 test-browser: .bin/gotestsum ## Run the browser test alone (needs Chromium)
 	@GOTESTSUM_FORMAT=testname .tools/gotest.sh browser -run '^TestBrowser' ./deploy/local/e2e/...

@@ -19,6 +19,8 @@ require (
 
 require go.yaml.in/yaml/v3 v3.0.6
 
+require github.com/coder/websocket v1.8.15 // indirect
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/caarlos0/env/v11 v11.4.2 // indirect

@@ -58,6 +58,7 @@ func run(ctx context.Context, args []string) error {
 		cfg.Dir = filepath.Join(cfg.Root, ".local")
 	}
 	cfg.DatabaseURL, cfg.KafkaBootstrap = os.Getenv("DATABASE_URL"), os.Getenv("KAFKA_BOOTSTRAP")
+	cfg.Socket = os.Getenv("SLACK_TRANSPORT") == "socket"
 	switch flags.Arg(0) {
 	case "up":
 		return up(ctx, cfg)

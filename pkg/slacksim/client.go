@@ -249,6 +249,18 @@ func (c *Client) ClearFaults(ctx context.Context) error {
 	return c.do(ctx, http.MethodDelete, "/sim/faults", nil, nil)
 }
 
+// Links are the app's connections of Socket Mode, the oldest first.
+func (c *Client) Links(ctx context.Context) ([]Link, error) {
+	out, err := ask[struct{ Links []Link }](ctx, c, http.MethodGet, "/sim/links", nil)
+	return out.Links, err
+}
+
+// Disconnect announces the end of a connection for a reason in Slack's words, and ends it a second later. Only a "warning"
+// ends nothing, and without a reason it breaks at once.
+func (c *Client) Disconnect(ctx context.Context, link int, reason string) error {
+	return c.do(ctx, http.MethodPost, "/sim/links", disconnect{ID: link, Reason: reason}, nil)
+}
+
 // History are the recorded Web API calls after number since, of one method
 // unless it is empty.
 func (c *Client) History(ctx context.Context, method string, since int64) ([]Call, error) {

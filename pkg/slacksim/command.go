@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"mime"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -47,15 +46,16 @@ func (s *Sim) command(ctx context.Context, base, user, channelID, typed string) 
 		return Ack{}, nil
 	}
 	h := hook{channel: channelID, user: user}
-	form := url.Values{
-		"token": {verificationToken}, "team_id": {s.st.Workspace.Team.ID}, "team_domain": {s.st.Workspace.Team.Domain},
-		"channel_id": {channelID}, "channel_name": {shownName(channel)}, "user_id": {user}, "user_name": {u.Name},
-		"command": {strings.ToLower(name)}, "text": {text}, "api_app_id": {s.st.Workspace.Bot.AppID}, "is_enterprise_install": {"false"},
-		"response_url": {s.newHook(base, h)}, "trigger_id": {s.newTrigger(user)},
+	fields := map[string]string{
+		"token": verificationToken, "team_id": s.st.Workspace.Team.ID, "team_domain": s.st.Workspace.Team.Domain,
+		"channel_id": channelID, "channel_name": shownName(channel), "user_id": user, "user_name": u.Name,
+		"command": strings.ToLower(name), "text": text, "api_app_id": s.st.Workspace.Bot.AppID, "is_enterprise_install": "false",
+		"response_url": s.newHook(base, h), "trigger_id": s.newTrigger(user),
 	}
 	s.mu.Unlock()
 
-	r := s.deliver(ctx, "/slack/commands", "application/x-www-form-urlencoded", []byte(form.Encode()), nil)
+	payload, _ := json.Marshal(fields) // strings: cannot fail
+	r := s.deliver(ctx, outgoing{kind: kindCommand, payload: payload})
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

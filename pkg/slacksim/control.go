@@ -35,6 +35,7 @@ func (s *Sim) routes() *http.ServeMux {
 	})
 	mux.HandleFunc("/api/{method}", s.handleAPI)
 	mux.HandleFunc("POST /hooks/{id}", s.handleHook)
+	mux.HandleFunc("GET /link/", s.handleLink)
 
 	mux.HandleFunc("GET /sim/stream", sameOrigin(s.handleStream))
 	control := func(pattern string, handle func(r *http.Request) (any, error)) {
@@ -67,6 +68,8 @@ func (s *Sim) routes() *http.ServeMux {
 	control("POST /sim/url_verification", s.postVerification)
 	control("POST /sim/faults", s.postFault)
 	control("DELETE /sim/faults", s.deleteFaults)
+	control("GET /sim/links", s.getLinks)
+	control("POST /sim/links", s.postLink)
 	control("POST /sim/member", s.postMember)
 	control("POST /sim/channel", s.postChannel)
 	control("POST /sim/user", s.postUser)

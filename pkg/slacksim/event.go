@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -15,7 +14,7 @@ import (
 // send delivers an event to the app if it is subscribed, again when it is not
 // acknowledged. Expects Sim.mu held.
 func (s *Sim) send(subscription string, event object) {
-	if !slices.Contains(s.cfg.Events, subscription) || s.appURL == "" {
+	if !slices.Contains(s.cfg.Events, subscription) || s.appURL == "" && s.cfg.AppToken == "" {
 		return
 	}
 	w := &s.st.Workspace
@@ -32,9 +31,9 @@ func (s *Sim) send(subscription string, event object) {
 }
 
 func (s *Sim) deliverEvent(body []byte) {
-	header := map[string]string{}
+	o := outgoing{kind: kindEvent, payload: body}
 	for try := 0; ; try++ {
-		r := s.deliver(s.ctx, "/slack/events", "application/json", body, header)
+		r := s.deliver(s.ctx, o)
 		acknowledged := r.status >= 200 && r.status < 300 && r.err != errTimeout
 		if acknowledged || try >= len(s.cfg.EventRetries) || r.header.Get("X-Slack-No-Retry") == "1" {
 			return
@@ -46,7 +45,7 @@ func (s *Sim) deliverEvent(body []byte) {
 		case r.status != 0:
 			reason = "http_error"
 		}
-		header = map[string]string{"X-Slack-Retry-Num": strconv.Itoa(try + 1), "X-Slack-Retry-Reason": reason}
+		o.retry, o.reason = try+1, reason
 		timer := time.NewTimer(s.cfg.EventRetries[try])
 		select {
 		case <-timer.C:
@@ -61,7 +60,7 @@ func (s *Sim) deliverEvent(body []byte) {
 func (s *Sim) verifyURL(ctx context.Context) (Ack, bool) {
 	challenge := secretID(16)
 	body, _ := json.Marshal(object{"token": verificationToken, "challenge": challenge, "type": "url_verification"})
-	r := s.deliver(ctx, "/slack/events", "application/json", body, nil)
+	r := s.deliver(ctx, outgoing{kind: kindEvent, payload: body})
 	var answer struct {
 		Challenge string `json:"challenge"`
 	}

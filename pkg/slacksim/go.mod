@@ -3,6 +3,7 @@ module github.com/coffeebuddy/coffeebuddy/pkg/slacksim
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/slack-go/slack v0.35.0
 	github.com/stretchr/testify v1.12.1
 )

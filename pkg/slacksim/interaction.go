@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 )
 
 // Action is a click, or a choice made, in a message or a view.
@@ -94,8 +93,7 @@ func (s *Sim) action(ctx context.Context, base string, a Action) (Ack, error) {
 
 func (s *Sim) interact(ctx context.Context, payload object) reply {
 	raw, _ := json.Marshal(payload)
-	form := url.Values{"payload": {string(raw)}}
-	return s.deliver(ctx, "/slack/interactions", "application/x-www-form-urlencoded", []byte(form.Encode()), nil)
+	return s.deliver(ctx, outgoing{kind: kindInteraction, payload: raw})
 }
 
 // payload has what all interactions share. Expects Sim.mu held.

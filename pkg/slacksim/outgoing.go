@@ -1,18 +1,20 @@
 package slacksim
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -42,18 +44,61 @@ func Sign(secret string, at time.Time, body []byte) string {
 	return "v0=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// deliver sends a signed request to the app and waits for its acknowledgement.
-func (s *Sim) deliver(ctx context.Context, path, contentType string, body []byte, header map[string]string) reply {
-	s.mu.Lock()
-	url := s.appURL
-	s.mu.Unlock()
-	if url == "" {
-		return reply{err: errDispatch}
+// Kinds of request, as envelopes name them.
+const (
+	kindCommand     = "slash_commands"
+	kindInteraction = "interactive"
+	kindEvent       = "events_api"
+)
+
+// outgoing is a request to the app.
+type outgoing struct {
+	kind    string
+	payload []byte // JSON; of a command, an object of strings
+	retry   int    // of an event that was not acknowledged before
+	reason  string // why it was not
+}
+
+// form is the request as HTTP has it.
+func (o outgoing) form() (path, contentType string, body []byte) {
+	const urlencoded = "application/x-www-form-urlencoded"
+	switch o.kind {
+	case kindCommand:
+		var fields map[string]string
+		_ = json.Unmarshal(o.payload, &fields) // was marshalled by us
+		form := url.Values{}
+		for name, value := range fields {
+			form.Set(name, value)
+		}
+		return "/slack/commands", urlencoded, []byte(form.Encode())
+	case kindInteraction:
+		return "/slack/interactions", urlencoded, []byte(url.Values{"payload": {string(o.payload)}}.Encode())
+	default:
+		return "/slack/events", "application/json", o.payload
 	}
+}
+
+// deliver sends a request to the app and waits for its acknowledgement.
+func (s *Sim) deliver(ctx context.Context, o outgoing) reply {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AckTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+path, strings.NewReader(string(body)))
+	if s.cfg.AppToken != "" {
+		return s.links.deliver(ctx, o)
+	}
+	return s.deliverHTTP(ctx, o)
+}
+
+// deliverHTTP sends a signed request.
+func (s *Sim) deliverHTTP(ctx context.Context, o outgoing) reply {
+	s.mu.Lock()
+	base := s.appURL
+	s.mu.Unlock()
+	if base == "" {
+		return reply{err: errDispatch}
+	}
+	path, contentType, body := o.form()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, bytes.NewReader(body))
 	if err != nil {
 		return reply{err: errDispatch}
 	}
@@ -63,8 +108,9 @@ func (s *Sim) deliver(ctx context.Context, path, contentType string, body []byte
 	req.Header.Set("Accept", "application/json,*/*")
 	req.Header.Set("X-Slack-Request-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set("X-Slack-Signature", Sign(s.cfg.SigningSecret, now, body))
-	for k, v := range header {
-		req.Header.Set(k, v)
+	if o.retry > 0 {
+		req.Header.Set("X-Slack-Retry-Num", strconv.Itoa(o.retry))
+		req.Header.Set("X-Slack-Retry-Reason", o.reason)
 	}
 	start := time.Now()
 	resp, err := s.http.Do(req)

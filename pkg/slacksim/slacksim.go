@@ -7,6 +7,7 @@
 //	/             the page
 //	/api/{method} the Web API
 //	/hooks/{id}   response_url targets
+//	/link/        the app's connections, with Socket Mode
 //	/sim/…        what people do, faults and the recorded history (Client speaks it)
 //
 // The rules follow https://docs.slack.dev; README.md names the exceptions.
@@ -26,6 +27,7 @@ import (
 type Config struct {
 	SigningSecret string
 	BotToken      string
+	AppToken      string // app-level token (xapp-…); not empty: Socket Mode is on, and no request goes to AppURL
 	AppURL        string // base URL of the app; requests go to AppURL/slack/commands, /slack/interactions and /slack/events
 	URL           string // base URL of the simulator, for response_urls; empty: as the person's own request had it
 	Now           func() time.Time
@@ -57,6 +59,7 @@ type Sim struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // events on their way, the saver
 	hub    hub
+	links  links // of Socket Mode
 
 	mu       sync.Mutex
 	st       *state
@@ -125,6 +128,7 @@ func New(cfg Config) (*Sim, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		hub:      hub{streams: map[*stream]struct{}{}},
+		links:    links{tickets: map[string]time.Time{}},
 		triggers: map[string]*trigger{},
 		hooks:    map[string]*hook{},
 	}

@@ -62,10 +62,12 @@ type apiMethod struct {
 	perMinute int
 	scopes    []string // all needed whatever the arguments
 	formOnly  bool     // Slack does not read JSON bodies here
+	appToken  bool     // called with the app-level token
 }
 
 var apiMethods = map[string]apiMethod{
 	"api.test":              {run: (*Sim).apiTest, perMinute: tier4},
+	"apps.connections.open": {run: (*Sim).appsConnectionsOpen, perMinute: special, appToken: true},
 	"auth.test":             {run: (*Sim).authTest, perMinute: special},
 	"chat.postMessage":      {run: (*Sim).chatPostMessage, perMinute: special, scopes: []string{"chat:write"}},
 	"chat.postEphemeral":    {run: (*Sim).chatPostEphemeral, perMinute: tier4, scopes: []string{"chat:write"}},
@@ -157,6 +159,10 @@ func (*rateLimited) Error() string { return "ratelimited" }
 
 // admit checks what Slack checks before it looks at the arguments. Expects Sim.mu held.
 func (s *Sim) admit(token, name string, known bool, method apiMethod, argErr error) error {
+	right, other := s.cfg.BotToken, s.cfg.AppToken
+	if method.appToken {
+		right, other = other, right
+	}
 	switch {
 	case !known:
 		return &apiError{code: "unknown_method", more: object{"req_method": name}}
@@ -166,10 +172,17 @@ func (s *Sim) admit(token, name string, known bool, method apiMethod, argErr err
 		return nil
 	case token == "":
 		return apiErr("not_authed")
-	case subtle.ConstantTimeCompare([]byte(token), []byte(s.cfg.BotToken)) != 1:
+	case same(token, other):
+		return apiErr("not_allowed_token_type")
+	case !same(token, right):
 		return apiErr("invalid_auth")
 	}
 	return s.needScopes(method.scopes...)
+}
+
+// same tells secrets apart; nothing is the same as a secret that is not there.
+func same(given, secret string) bool {
+	return secret != "" && subtle.ConstantTimeCompare([]byte(given), []byte(secret)) == 1
 }
 
 // run counts the call against its limit and carries it out. Expects Sim.mu held.

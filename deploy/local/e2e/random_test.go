@@ -64,7 +64,9 @@ func TestRandomHistories(t *testing.T) {
 	t.Cleanup(c.kafka.Close)
 
 	conn := c.db.Connect()
-	lacks := func(status string) bool { return c.number(conn, "SELECT count(*) FROM runs.run WHERE status = $1", status) == 0 }
+	lacks := func(status string) bool {
+		return c.number(conn, "SELECT count(*) FROM runs.run WHERE status = $1", status) == 0
+	}
 	// A history without a run that was closed, or one that was cancelled, shows little: then it goes on.
 	for i := 0; i < steps || i < 8*steps && (lacks("closed") || lacks("cancelled")); i++ {
 		c.step(i)

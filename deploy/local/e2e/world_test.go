@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,7 @@ func (w *world) startAs(cfg stack.Config) {
 	require.NoError(w.t, err)
 	cfg.Dir, cfg.DatabaseURL, cfg.Binaries, cfg.CoverDir = w.t.TempDir(), w.db.URL, binaries, coverDir
 	cfg.Clock, cfg.RawLog, cfg.Out = w.clock, w.log, readable
+	cfg.Socket = cfg.Socket || os.Getenv("SLACK_TRANSPORT_TEST") == "socket"
 	w.Stack, err = stack.Start(w.t.Context(), cfg)
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() {
@@ -260,7 +262,11 @@ func (w *world) deadLetters() int {
 
 // nothingSecretIn fails the test when text holds a secret, or words that people typed.
 func (w *world) nothingSecretIn(what, text string) {
-	for _, secret := range append([]string{w.SigningSecret, w.BotToken, "/hooks/"}, typed...) {
+	secrets := append([]string{w.SigningSecret, w.BotToken, "/hooks/", "ticket="}, typed...)
+	if w.AppToken != "" {
+		secrets = append(secrets, w.AppToken)
+	}
+	for _, secret := range secrets {
 		if at := strings.Index(text, secret); at >= 0 {
 			w.t.Errorf("%q in the %s: …%s…", secret, what, text[max(0, at-300):min(len(text), at+300)])
 		}

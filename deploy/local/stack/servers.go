@@ -157,12 +157,16 @@ func (s *Stack) chooseAddresses() error {
 func (s *Stack) startSlack() error {
 	if s.cfg.SlackAPIURL != "" {
 		s.SlackAPIURL, s.SigningSecret, s.BotToken = s.cfg.SlackAPIURL, os.Getenv("SLACK_SIGNING_SECRET"), os.Getenv("SLACK_BOT_TOKEN")
-		if s.SigningSecret == "" || s.BotToken == "" {
-			return errors.New("SLACK_API_URL is given, so SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN (xoxb-…) are needed too")
+		s.AppToken = os.Getenv("SLACK_APP_TOKEN")
+		if s.BotToken == "" || s.SigningSecret == "" && !s.cfg.Socket || s.AppToken == "" && s.cfg.Socket {
+			return errors.New("SLACK_API_URL is given, so SLACK_BOT_TOKEN (xoxb-…) and SLACK_SIGNING_SECRET, or with SLACK_TRANSPORT=socket SLACK_APP_TOKEN (xapp-…), are needed too")
 		}
 		return nil
 	}
 	s.SigningSecret, s.BotToken = secret(), "xoxb-local-"+secret()
+	if s.cfg.Socket {
+		s.AppToken = "xapp-local-" + secret()
+	}
 	s.PageURL = "http://" + s.page.Addr().String()
 	s.SlackAPIURL = s.PageURL + "/api/"
 	app, err := slackapp.Read()
@@ -179,7 +183,7 @@ func (s *Stack) startSlack() error {
 	sim, err := slacksim.New(slacksim.Config{
 		TracesURL: tracesURL,
 		Scopes:    app.BotScopes, Events: app.BotEvents,
-		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
+		SigningSecret: s.SigningSecret, BotToken: s.BotToken, AppToken: s.AppToken, AppURL: s.SlackRequestsURL, URL: s.PageURL,
 		StatePath: filepath.Join(s.cfg.Dir, "slack.json"), Now: s.cfg.Clock.Now, Limits: slacksim.Limits{Off: s.cfg.NoLimits},
 	})
 	if err != nil {

@@ -34,6 +34,7 @@ type Config struct {
 	Binaries string                        // folder of ready-built services; empty: build them
 	CoverDir string                        // build with coverage counters and have them written here
 	Clock    *Clock                        // of the whole stack; nil: the machine's
+	Socket   bool                          // Slack's requests come through connections that ingress opens (Socket Mode)
 	Traces   bool                          // keep the newest traces, and show them at /traces of the page and beside it
 	NoLimits bool                          // simulator without Slack's rate limits, for load
 	Env      []string                      // further environment of the services, NAME=value
@@ -50,6 +51,7 @@ type Stack struct {
 	SlackAPIURL      string
 	SigningSecret    string
 	BotToken         string
+	AppToken         string // of Socket Mode; empty: requests go to ingress
 	DatabaseURL      string
 	KafkaBootstrap   string
 	Addresses        map[string]string // service → host:port
@@ -119,6 +121,8 @@ func (s *Stack) startServices(ctx context.Context) error {
 		"SLACK_API_URL="+s.SlackAPIURL,
 		"SLACK_SIGNING_SECRET="+s.SigningSecret,
 		"SLACK_BOT_TOKEN="+s.BotToken,
+		"SLACK_APP_TOKEN="+s.AppToken,
+		"SLACK_TRANSPORT="+s.transport(),
 		"HTTP_ADDR_FILE=", // one of the developer's would be everyone's
 	)
 	if s.cfg.CoverDir != "" {
@@ -153,6 +157,13 @@ func (s *Stack) startServices(ctx context.Context) error {
 		s.running.Go(func() { c.run(alive) })
 	}
 	return nil
+}
+
+func (s *Stack) transport() string {
+	if s.cfg.Socket {
+		return "socket"
+	}
+	return "http"
 }
 
 // Ready returns when every service answers its readiness check, or ctx ends: then it says what is missing.

@@ -101,6 +101,7 @@ func (s *Stack) WriteEnv() error {
 	line("SLACK_API_URL", s.SlackAPIURL)
 	line("SLACK_SIGNING_SECRET", s.SigningSecret)
 	line("SLACK_BOT_TOKEN", s.BotToken)
+	line("SLACK_APP_TOKEN", s.AppToken)
 	line("DATABASE_URL", s.DatabaseURL)
 	line("KAFKA_BOOTSTRAP", s.KafkaBootstrap)
 	for _, name := range Services {

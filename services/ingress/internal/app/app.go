@@ -12,6 +12,7 @@ import (
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/people"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slack"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slackhttp"
+	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/slacksocket"
 	"github.com/coffeebuddy/coffeebuddy/services/ingress/internal/store"
 )
 
@@ -57,13 +58,9 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 		Secrets: cfg.SigningSecrets, Publisher: client, Knowledge: store.New(questions, delivery.Lease), People: directory, Slack: web, Greeter: sender,
 		Telemetry: rt.Telemetry, Now: rt.Now, Admins: cfg.Admins, Defaults: cfg.defaults(), RemindersOff: cfg.DisableReminders,
 	}
-	handler, err := door.Handler()
-	if err != nil {
-		return err
-	}
-	rt.Handle("/slack/", handler)
 
-	rt.Check("postgres", func(ctx context.Context) error { return db.Check(ctx, store.Schema, store.Migration) })
+	// By the door's connections, so that there is one before the first click.
+	rt.Check("postgres", func(ctx context.Context) error { return questions.Check(ctx, store.Schema, store.Migration) })
 	rt.Check("kafka", client.Check)
 	rt.Check("slack", web.Check)
 	rt.Check("consumer", consumer.Check)
@@ -74,5 +71,28 @@ func Build(_ context.Context, rt *service.Runtime, cfg Config) error {
 	rt.Go("homes", service.Repeat(rt.Log, "refreshing app homes", slackhttp.HomesEvery, door.RefreshHomes))
 	rt.Go("deliveries", sender.Run)
 	rt.Go("consumer", consumer.Run)
+	if cfg.Transport == overSocket {
+		return openSocket(rt, cfg, door, web)
+	}
+	handler, err := door.Handler()
+	if err != nil {
+		return err
+	}
+	rt.Handle("/slack/", handler)
+	return nil
+}
+
+// openSocket has Slack's requests come through connections that we open.
+func openSocket(rt *service.Runtime, cfg Config, door *slackhttp.Server, web *slack.Client) error {
+	answer, err := door.Envelopes()
+	if err != nil {
+		return err
+	}
+	socket, err := slacksocket.New(cfg.Connections, web.OpenSocket, answer, rt.Telemetry)
+	if err != nil {
+		return err
+	}
+	rt.Check("slack_connections", socket.Check)
+	rt.Go("slack connections", socket.Run)
 	return nil
 }

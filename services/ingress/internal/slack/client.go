@@ -30,8 +30,9 @@ const CallLimit = 5 * time.Second
 
 // Config says who we are to Slack.
 type Config struct {
-	Token  string `env:"SLACK_BOT_TOKEN" required:"true" secret:"true" example:"xoxb-…" desc:"Bot token of the installed app"`
-	APIURL string `env:"SLACK_API_URL" default:"https://slack.com/api/" desc:"Web API; another one only for the simulator"`
+	Token    string `env:"SLACK_BOT_TOKEN" required:"true" secret:"true" example:"xoxb-…" desc:"Bot token of the installed app"`
+	AppToken string `env:"SLACK_APP_TOKEN" secret:"true" example:"xapp-…" desc:"App-level token with connections:write; needed with SLACK_TRANSPORT=socket"`
+	APIURL   string `env:"SLACK_API_URL" default:"https://slack.com/api/" desc:"Web API; another one only for the simulator"`
 }
 
 // Validate implements what config.Load asks.
@@ -75,7 +76,7 @@ func New(cfg Config, tel *telemetry.Telemetry) (*Client, error) {
 	}
 	client := &http.Client{Transport: transport(), CheckRedirect: stay}
 	return &Client{
-		api:  slackgo.New(cfg.Token, slackgo.OptionAPIURL(api.String()), slackgo.OptionHTTPClient(client)),
+		api:  slackgo.New(cfg.Token, slackgo.OptionAppLevelToken(cfg.AppToken), slackgo.OptionAPIURL(api.String()), slackgo.OptionHTTPClient(client)),
 		http: client, simulator: simulator, tracer: tel.Tracer, calls: calls, limit: CallLimit,
 		channels: map[string]time.Time{}, directs: map[string]string{},
 	}, nil
@@ -92,8 +93,20 @@ func transport() *http.Transport {
 // stay follows no redirect: Slack has none, and the token goes nowhere else.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// call makes one call of method.
+// call makes one call of method with the bot's token, and notes whether that was refused.
 func (c *Client) call(ctx context.Context, method string, do func(ctx context.Context) error) error {
+	err := c.attempt(ctx, method, do)
+	switch {
+	case err == nil:
+		c.refused.Store(false)
+	case ClassOf(err) == Unauthorized:
+		c.refused.Store(true)
+	}
+	return err
+}
+
+// attempt makes one call of method.
+func (c *Client) attempt(ctx context.Context, method string, do func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	ctx, span := c.tracer.Start(ctx, "slack "+method, trace.WithSpanKind(trace.SpanKindClient),
@@ -105,13 +118,9 @@ func (c *Client) call(ctx context.Context, method string, do func(ctx context.Co
 	err := do(ctx)
 	if err == nil {
 		c.count(ctx, method, "ok")
-		c.refused.Store(false)
 		return nil
 	}
 	e := classify(method, err, reached.Load())
-	if e.Class == Unauthorized {
-		c.refused.Store(true)
-	}
 	c.count(ctx, method, e.Class.String())
 	span.SetStatus(codes.Error, e.Code)
 	span.SetAttributes(attribute.String("error.type", e.Code))

@@ -16,6 +16,13 @@ import (
 // handler decides on the body of a request that Slack signed. Its answer becomes the JSON of a 200; nil: an empty one.
 type handler func(ctx context.Context, body []byte) (answer any, err error)
 
+// decide gives the handler its time.
+func (handle handler) decide(ctx context.Context, body []byte) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, decideBudget)
+	defer cancel()
+	return handle(ctx, body)
+}
+
 // errBad refuses what no Slack would send.
 var errBad = echo.NewHTTPError(http.StatusBadRequest)
 
@@ -25,9 +32,7 @@ func (s *Server) answer(handle handler) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(c.Request().Context(), decideBudget)
-		defer cancel()
-		answer, err := handle(ctx, body)
+		answer, err := handle.decide(c.Request().Context(), body)
 		switch {
 		case err != nil:
 			return err
@@ -60,24 +65,33 @@ func (s *Server) refuse(err error, c echo.Context) {
 		_ = c.JSON(refused.Code, map[string]string{"error": http.StatusText(refused.Code), "ref": telemetry.Ref(ctx)})
 		return
 	}
+	// For anything but 200, people see an error of Slack's.
+	_ = c.JSON(http.StatusOK, s.excuse(ctx, err))
+}
+
+// excuse is what people read instead of an answer.
+func (s *Server) excuse(ctx context.Context, err error) reply {
 	if !errors.Is(err, errPanicked) {
 		s.Telemetry.Log.ErrorContext(ctx, "request not answered", "error", err)
 	}
-	// For anything but 200, people see an error of Slack's.
-	_ = c.JSON(http.StatusOK, ephemeral(message.Broken(telemetry.Ref(ctx))))
+	return ephemeral(message.Broken(telemetry.Ref(ctx)))
 }
 
 var errPanicked = errors.New("handler panicked")
 
-// recovered turns a panic into an error. Its value is logged only if it is the runtime's: others may quote what people typed.
+// recovered turns a panic into an error.
 func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
-		defer func() {
-			if value := recover(); value != nil {
-				s.Telemetry.Log.ErrorContext(c.Request().Context(), "handler panicked", "cause", telemetry.PanicCause(value), "stack", string(debug.Stack()))
-				err = errPanicked
-			}
-		}()
+		defer s.recoverTo(c.Request().Context(), &err)
 		return next(c)
+	}
+}
+
+// recoverTo is deferred: it makes a panic an error. Its value is logged only if it is the runtime's: others may quote what
+// people typed.
+func (s *Server) recoverTo(ctx context.Context, err *error) {
+	if value := recover(); value != nil {
+		s.Telemetry.Log.ErrorContext(ctx, "handler panicked", "cause", telemetry.PanicCause(value), "stack", string(debug.Stack()))
+		*err = errPanicked
 	}
 }

@@ -14,11 +14,7 @@ import (
 
 // command answers /coffee. The answer is seen by the caller alone; an empty one means that the card will say it.
 // https://docs.slack.dev/interactivity/implementing-slash-commands
-func (s *Server) command(ctx context.Context, body []byte) (any, error) {
-	form, err := readForm(body)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) command(ctx context.Context, form url.Values) (any, error) {
 	from := click{userID: form.Get("user_id"), channelID: form.Get("channel_id"), triggerID: form.Get("trigger_id")}
 	if from.userID == "" || from.channelID == "" || from.triggerID == "" {
 		return nil, errBad

@@ -1,6 +1,7 @@
 package slackhttp
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -20,6 +21,24 @@ func readForm(body []byte) (url.Values, error) {
 		}
 	}
 	return form, nil
+}
+
+// commandForm is command as it comes over HTTP.
+func (s *Server) commandForm(ctx context.Context, body []byte) (any, error) {
+	form, err := readForm(body)
+	if err != nil {
+		return nil, err
+	}
+	return s.command(ctx, form)
+}
+
+// interactionForm is interaction as it comes over HTTP.
+func (s *Server) interactionForm(ctx context.Context, body []byte) (any, error) {
+	form, err := readForm(body)
+	if err != nil {
+		return nil, err
+	}
+	return s.interaction(ctx, []byte(form.Get("payload")))
 }
 
 // unescaped undoes, once, what Slack does to three characters of what people type in its message field. It says so of

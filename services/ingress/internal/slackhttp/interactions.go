@@ -78,13 +78,9 @@ func (s *Server) submitted(ctx context.Context, in interaction) (any, error) {
 }
 
 // interaction answers clicks and submitted forms.
-func (s *Server) interaction(ctx context.Context, body []byte) (any, error) {
-	form, err := readForm(body)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) interaction(ctx context.Context, payload []byte) (any, error) {
 	var in interaction
-	if err := json.Unmarshal([]byte(form.Get("payload")), &in); err != nil || in.User.ID == "" || in.Type == "" {
+	if err := json.Unmarshal(payload, &in); err != nil || in.User.ID == "" || in.Type == "" {
 		return nil, errBad
 	}
 	switch in.Type {

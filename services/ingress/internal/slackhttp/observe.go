@@ -1,6 +1,8 @@
 package slackhttp
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,32 +41,38 @@ func newObserver(tel *telemetry.Telemetry) (*observer, error) {
 
 func (o *observer) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		started := time.Now()
 		req := c.Request()
 		ctx := req.Context()
 		if parent := req.Header.Get("traceparent"); parent != "" {
 			ctx = telemetry.Extract(ctx, map[string]string{"traceparent": parent, "tracestate": req.Header.Get("tracestate")})
 		}
-		ctx, span := o.tel.Tracer.Start(ctx, "POST "+c.Path(), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-			attribute.String("http.request.method", http.MethodPost), attribute.String("http.route", c.Path())))
-		defer span.End()
-		ctx = telemetry.WithCorrelation(ctx, correlationID(req.Header, span.SpanContext().TraceID().String()))
-		c.SetRequest(req.WithContext(ctx))
-
-		err := next(c)
-		if err != nil {
-			c.Error(err) // answers
-		}
-		result := resultOf(err)
-		span.SetAttributes(attribute.Int("http.response.status_code", c.Response().Status))
-		if result == "error" {
-			span.SetStatus(codes.Error, result)
-		}
-		kind := attribute.String("type", strings.TrimPrefix(c.Path(), "/slack/"))
-		o.latency.Record(ctx, time.Since(started).Seconds(), metric.WithAttributes(kind))
-		o.count.Add(ctx, 1, metric.WithAttributes(kind, attribute.String("result", result)))
+		o.watch(ctx, "POST "+c.Path(), strings.TrimPrefix(c.Path(), "/slack/"), correlationID(req.Header), func(ctx context.Context, span trace.Span) error {
+			c.SetRequest(req.WithContext(ctx))
+			err := next(c)
+			if err != nil {
+				c.Error(err) // answers
+			}
+			span.SetAttributes(attribute.String("http.request.method", http.MethodPost), attribute.String("http.route", c.Path()),
+				attribute.Int("http.response.status_code", c.Response().Status))
+			return err
+		})
 		return nil
 	}
+}
+
+// watch observes do, which answers a request. Without a correlation id of its own it has the trace's.
+func (o *observer) watch(ctx context.Context, name, kind, correlation string, do func(ctx context.Context, span trace.Span) error) {
+	started := time.Now()
+	ctx, span := o.tel.Tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End()
+	ctx = telemetry.WithCorrelation(ctx, cmp.Or(correlation, span.SpanContext().TraceID().String()))
+	result := resultOf(do(ctx, span))
+	if result == "error" {
+		span.SetStatus(codes.Error, result)
+	}
+	about := attribute.String("type", kind)
+	o.latency.Record(ctx, time.Since(started).Seconds(), metric.WithAttributes(about))
+	o.count.Add(ctx, 1, metric.WithAttributes(about, attribute.String("result", result)))
 }
 
 // resultOf is ok, refused (theirs) or error (ours, though people get a friendly 200).
@@ -80,12 +88,12 @@ func resultOf(err error) string {
 
 var correlationForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 
-// correlationID takes the first usable header, else the trace id.
-func correlationID(header http.Header, traceID string) string {
+// correlationID takes the first usable header, if there is one.
+func correlationID(header http.Header) string {
 	for _, name := range []string{"X-Correlation-ID", "X-Slack-Request-Id", "X-Request-Id"} {
 		if id := header.Get(name); correlationForm.MatchString(id) {
 			return id
 		}
 	}
-	return traceID
+	return ""
 }

@@ -1,5 +1,6 @@
 // Package slackhttp is the door through which Slack's requests come in: verify, read, decide what is meant, publish a
-// command, answer. Nothing here is slow, for Slack waits three seconds and people see an error after that.
+// command, answer. Nothing here is slow, for Slack waits three seconds and people see an error after that. Where Slack
+// cannot reach us, the same requests come in envelopes, through connections that package slacksocket opens.
 package slackhttp
 
 import (
@@ -120,8 +121,8 @@ func (s *Server) Handler() (http.Handler, error) {
 	e := echo.New()
 	e.HTTPErrorHandler = s.refuse
 	door := e.Group("/slack", observer.observe, s.recovered)
-	door.POST("/commands", s.answer(s.command))
-	door.POST("/interactions", s.answer(s.interaction))
+	door.POST("/commands", s.answer(s.commandForm))
+	door.POST("/interactions", s.answer(s.interactionForm))
 	door.POST("/events", s.answer(s.event))
 	return e, nil
 }
