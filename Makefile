@@ -1,6 +1,6 @@
 # Needs Go, git and make; everything else is fetched, pinned, into .bin/. What a target does in more than a line is in .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset smoke test test-kafka test-socket test-browser cover lint lint-fix drift tidy-check generate baseline fmt bench
+.PHONY: help demo demo-reset smoke test test-kafka test-socket test-alerts test-browser cover lint lint-fix drift tidy-check generate baseline fmt bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ test-socket: .bin/gotestsum ## Play the stories of the end-to-end tests over Soc
 	@SLACK_TRANSPORT_TEST=socket GOTESTSUM_FORMAT=testname .tools/gotest.sh socket \
 		-run '^Test(ARunnerAccepts|WhoCannotGo|AVolunteerGoes|ARunCloses|AdminsChange|Reset|Questions|WhoLeaves|APersonIs)' ./deploy/local/e2e
 
+test-alerts: ## Have each alert fire, and not (needs promtool, of Debian's package prometheus)
+	@cd deploy/prometheus && promtool check rules rules.yaml && promtool test rules rules_test.yaml
+
 test-browser: .bin/gotestsum ## Run the browser test alone (needs Chromium)
 	@GOTESTSUM_FORMAT=testname .tools/gotest.sh browser -run '^TestBrowser' ./deploy/local/e2e/...
 
@@ -45,6 +48,7 @@ tidy-check: ## Check that every go.mod is tidy
 generate: .bin/buf .bin/protoc-gen-go ## Write generated files anew
 	cd proto && ../.bin/buf generate
 	.tools/config-table.sh >docs/configuration.md
+	go run ./deploy/grafana >deploy/grafana/coffeebuddy.json
 
 baseline: .bin/buf ## At a release: later messages must be compatible with today's
 	cd proto && ../.bin/buf build --output baseline.binpb

@@ -88,6 +88,11 @@ func Connect(cfg Config, source string, tel *telemetry.Telemetry) (*Client, erro
 	if err != nil {
 		return nil, err
 	}
+	if ends, ok := cfg.Security.certificateEnds(); ok {
+		if err := m.certificate(ends); err != nil {
+			return nil, err
+		}
+	}
 	return &Client{
 		cfg:       cfg,
 		source:    source,

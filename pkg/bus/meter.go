@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -72,4 +73,15 @@ func (m meter) publish(ctx context.Context, topic string, acknowledged, lost int
 
 func (m meter) consume(ctx context.Context, topic, outcome string, count int) {
 	m.consumeTotal.Add(ctx, int64(count), m.with(topic, outcome))
+}
+
+// certificate tells when our certificate for the brokers expires.
+func (m meter) certificate(ends time.Time) error {
+	_, err := m.Int64ObservableGauge("kafka_certificate_expiry_timestamp_seconds",
+		metric.WithDescription("When the client certificate that brokers are shown expires, in Unix time"),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error { o.Observe(ends.Unix()); return nil }))
+	if err != nil {
+		return fmt.Errorf("metric of the certificate: %w", err)
+	}
+	return nil
 }

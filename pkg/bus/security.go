@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go/sasl"
 	"github.com/segmentio/kafka-go/sasl/plain"
@@ -52,6 +53,15 @@ func (s Security) tlsConfig() (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// certificateEnds is when our certificate expires, if we have one.
+func (s Security) certificateEnds() (ends time.Time, ok bool) {
+	pair, err := tls.X509KeyPair([]byte(s.Cert), []byte(s.Key))
+	if err != nil { // none, or Validate has said so
+		return ends, false
+	}
+	return pair.Leaf.NotAfter, true
 }
 
 // mechanism is nil without SASL.

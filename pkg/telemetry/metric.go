@@ -38,7 +38,7 @@ func newMetrics(about *resource.Resource) (*sdkmetric.MeterProvider, http.Handle
 		sdkmetric.WithReader(exporter),
 		sdkmetric.WithView(ours),
 	)
-	return provider, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), nil
+	return provider, promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true}), nil
 }
 
 // ours gives the instruments of our meter their prefix, and durations their buckets.

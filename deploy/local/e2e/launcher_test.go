@@ -272,7 +272,7 @@ func TestTheDemoWithServersThatAreGiven(t *testing.T) {
 	}
 
 	d.up(given...)
-	d.says("SLACK_API_URL is given, so SLACK_SIGNING_SECRET and SLACK_BOT_TOKEN .* are needed too")
+	d.says("SLACK_API_URL is given, so SLACK_BOT_TOKEN .* and SLACK_SIGNING_SECRET.* are needed too")
 	<-d.ended
 	require.Equal(t, 1, d.cmd.ProcessState.ExitCode())
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -136,12 +137,43 @@ func TestTracesLogsAndMetricsOfARun(t *testing.T) {
 		w.nothingSecretIn("metrics", w.metrics(service))
 	}
 	w.metricsAreThere()
+	w.metricsAreBounded()
+	require.Regexp(t, `coffeebuddy_request_latency_seconds_bucket{.*# {.*trace_id="[0-9a-f]{32}"`, w.metrics("ingress"), "exemplars lead from a graph to a trace")
+}
+
+var (
+	series = regexp.MustCompile(`(?m)^(coffeebuddy_[a-z_]+)(?:{(.*?)})? [-+0-9.eE]`)
+	labels = regexp.MustCompile(`([a-z_]+)="([^"]*)"`)
+)
+
+// metricsAreBounded checks that every series of ours is explained, and labelled with nothing that grows with use.
+func (w *world) metricsAreBounded() {
+	w.t.Helper()
+	// Each of these has a fixed, small set of values.
+	bounded := []string{"type", "result", "status", "topic", "outcome", "method", "kind", "policy", "rule", "reminder_type", "le"}
+	for _, service := range stack.Services {
+		text := w.metrics(service)
+		all := series.FindAllStringSubmatch(text, -1)
+		require.NotEmpty(w.t, all)
+		for _, s := range all {
+			family := regexp.MustCompile(`_(bucket|count|sum|total)$`).ReplaceAllString(s[1], "")
+			require.Regexp(w.t, `(?m)^# HELP `+family+` \S`, text, service)
+			for _, label := range labels.FindAllStringSubmatch(s[2], -1) {
+				require.Contains(w.t, bounded, label[1], s[0])
+				require.NotRegexp(w.t, `^[UCTDW]0|[0-9a-f]{8}`, label[2], "an id in %s", s[0])
+			}
+		}
+		require.Less(w.t, len(all), 1500, service)
+	}
 }
 
 // metrics is what Prometheus reads.
 func (w *world) metrics(service string) string {
 	w.t.Helper()
-	res, err := http.Get("http://" + w.Addresses[service] + "/metrics")
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://"+w.Addresses[service]+"/metrics", nil)
+	require.NoError(w.t, err)
+	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0") // as Prometheus asks
+	res, err := http.DefaultClient.Do(req)
 	require.NoError(w.t, err)
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
@@ -171,7 +203,7 @@ func (w *world) metricsAreThere() {
 			require.Contains(w.t, text, "\ncoffeebuddy_"+name, service)
 			plain, _, _ := strings.Cut(name, "{")
 			plain, _, _ = strings.Cut(strings.TrimSuffix(plain, "_bucket"), " ")
-			require.Regexp(w.t, `(?m)^# HELP coffeebuddy_`+plain+` \S`, text, service)
+			require.Regexp(w.t, `(?m)^# HELP coffeebuddy_`+strings.TrimSuffix(plain, "_total")+` \S`, text, service)
 		}
 	}
 }

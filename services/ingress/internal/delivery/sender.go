@@ -75,6 +75,8 @@ type Sender struct {
 	log       *slog.Logger
 	now       func() time.Time
 	errors    metric.Int64Counter
+	outcomes  metric.Int64Counter
+	latency   metric.Float64Histogram
 
 	claims  chan Claim
 	poke    chan struct{}
@@ -91,14 +93,17 @@ func NewSender(
 		queue: queue, slack: client, people: people, publisher: publisher, reminders: reminders, log: tel.Log, now: now,
 		claims: make(chan Claim, mostWaiting), poke: make(chan struct{}, 1), results: make(chan recorded),
 	}
-	var err1, err2 error
+	var err1, err2, err3, err4 error
+	s.outcomes, err3 = tel.Meter.Int64Counter("deliveries_total", metric.WithDescription("Attempts to deliver something to Slack, by what came of them"))
+	s.latency, err4 = tel.Meter.Float64Histogram("delivery_latency_seconds", metric.WithUnit("s"),
+		metric.WithDescription("From the moment something is to be said to Slack's acceptance of the message; changes of cards are not in it"))
 	s.errors, err1 = tel.Meter.Int64Counter("errors_total", metric.WithDescription("Errors somebody should know of"))
 	_, err2 = tel.Meter.Int64ObservableGauge("deliveries_pending", metric.WithDescription("Deliveries to Slack that are recorded and not finished, of all replicas"),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(s.pending.Load())
 			return nil
 		}))
-	if err := errors.Join(err1, err2); err != nil {
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, fmt.Errorf("delivery metrics: %w", err)
 	}
 	return s, nil
@@ -271,7 +276,17 @@ func (s *Sender) carryOut(ctx context.Context, c Claim) {
 	// A shutdown does not cut off what is under way; the end of the lease does.
 	limited, cancel := context.WithDeadline(context.WithoutCancel(ctx), c.Until)
 	defer cancel()
-	s.finish(c, s.deliver(limited, &c))
+	r := s.deliver(limited, &c)
+	s.measure(limited, &c, r)
+	s.finish(c, r)
+}
+
+func (s *Sender) measure(ctx context.Context, c *Claim, r Result) {
+	kind := attribute.String("kind", string(c.Kind))
+	s.outcomes.Add(ctx, 1, metric.WithAttributes(kind, attribute.String("outcome", string(r.Outcome))))
+	if r.Outcome == Sent && c.MessageTS == "" { // a card that is there is as old as its run
+		s.latency.Record(ctx, s.now().Sub(c.recordedAt()).Seconds(), metric.WithAttributes(kind))
+	}
 }
 
 // report counts an error and logs it. code is Slack's or ours, never a text.

@@ -1,0 +1,3 @@
+module github.com/coffeebuddy/coffeebuddy/deploy/grafana
+
+go 1.26.0
