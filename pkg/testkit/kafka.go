@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -37,7 +38,12 @@ func Kafka(t testing.TB, topics ...bus.Topic) *Cluster {
 	if len(topics) == 0 {
 		topics = productTopics(t)
 	}
-	require.NoError(t, bus.CreateTopics(t.Context(), c.Config(), topics))
+	var err error
+	patiently := time.Now().Add(time.Minute) // another test may be holding up a broker that all use
+	for created := false; !created; created = err == nil || c.Fake != nil || time.Now().After(patiently) {
+		err = bus.CreateTopics(t.Context(), c.Config(), topics)
+	}
+	require.NoError(t, err)
 	return c
 }
 

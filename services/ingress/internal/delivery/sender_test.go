@@ -290,7 +290,7 @@ func TestWhereTheChannelCannotBeToldTheInitiatorIs(t *testing.T) {
 	run := newRun(coffee)
 	r.hear(run.started())
 	w.settled()
-	w.slack.fail("chat.postMessage", fault{code: "not_in_channel"})
+	w.slack.fail("chat.postMessage", fault{channel: coffee, code: "not_in_channel"})
 	r.hear(run.assigned(ben, 1))
 	w.settled()
 	require.Len(t, w.slack.posted(coffee), 1, "the card")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type whisper struct{ channel, user, text string }
 
 // fault is how a call goes wrong.
 type fault struct {
+	channel    string // of the call it is for; empty: whichever comes first
 	code       string // Slack's error code; ratelimited: a 429
 	retryAfter int
 	lost       bool          // carried out, and the answer lost
@@ -63,8 +65,10 @@ func (f *fakeSlack) serve(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.calls[method]++
 	var now fault
-	if len(f.faults[method]) > 0 {
-		now, f.faults[method] = f.faults[method][0], f.faults[method][1:]
+	at := slices.IndexFunc(f.faults[method], func(one fault) bool { return one.channel == "" || one.channel == r.FormValue("channel") })
+	if at >= 0 {
+		now = f.faults[method][at]
+		f.faults[method] = slices.Delete(f.faults[method], at, at+1)
 	}
 	f.mu.Unlock()
 	if now.delay > 0 {

@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -89,10 +90,13 @@ func (b *bench) Add(_ context.Context, tx *postgres.Tx, msgs ...bus.Message) err
 	return nil
 }
 
-func (b *bench) sent() int {
+func (b *bench) sent() int { return len(b.messages()) }
+
+// messages are what was published so far.
+func (b *bench) messages() []bus.Message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.published)
+	return slices.Clone(b.published)
 }
 
 func (b *bench) try(records ...*bus.Record) error {
@@ -111,7 +115,7 @@ func (b *bench) fire(clock *events.Clock) (int, []*reminderv1.ReminderEvent) {
 	fired, err := clock.Fire(b.Context())
 	require.NoError(b, err)
 	var sent []*reminderv1.ReminderEvent
-	for _, m := range b.published[before:] {
+	for _, m := range b.messages()[before:] {
 		event := &reminderv1.ReminderEvent{}
 		require.NoError(b, proto.Unmarshal(m.Value, event))
 		sent = append(sent, event)

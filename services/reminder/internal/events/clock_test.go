@@ -137,7 +137,7 @@ func TestSleepsUntilTheNextTimerAndWakesForAnEarlierOne(t *testing.T) {
 	require.Eventually(t, func() bool { return b.sent() == 2 }, soon, time.Millisecond)
 	for i, at := range []time.Time{second, first} {
 		event := &reminderv1.ReminderEvent{}
-		require.NoError(t, proto.Unmarshal(b.published[i].Value, event))
+		require.NoError(t, proto.Unmarshal(b.messages()[i].Value, event))
 		require.True(t, event.DueAt.AsTime().Equal(at))
 		require.False(t, event.OccurredAt.AsTime().Before(at), "never early")
 		t.Logf("%v late", event.OccurredAt.AsTime().Sub(at))
