@@ -38,13 +38,19 @@ func Kafka(t testing.TB, topics ...bus.Topic) *Cluster {
 	if len(topics) == 0 {
 		topics = productTopics(t)
 	}
-	var err error
-	patiently := time.Now().Add(time.Minute) // another test may be holding up a broker that all use
-	for created := false; !created; created = err == nil || c.Fake != nil || time.Now().After(patiently) {
+	c.Create(t, topics...)
+	return c
+}
+
+// Create makes topics, each on one broker. It waits for a broker that all tests use while one of them holds it up.
+func (c *Cluster) Create(t testing.TB, topics ...bus.Topic) {
+	t.Helper()
+	patiently := time.Now().Add(time.Minute)
+	err := bus.CreateTopics(t.Context(), c.Config(), topics)
+	for err != nil && c.Fake == nil && time.Now().Before(patiently) {
 		err = bus.CreateTopics(t.Context(), c.Config(), topics)
 	}
 	require.NoError(t, err)
-	return c
 }
 
 // Config is what bus.Connect needs to reach the cluster.

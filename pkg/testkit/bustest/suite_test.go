@@ -72,7 +72,7 @@ func setupOn(t testing.TB, partitions int, cluster *testkit.Cluster) *fixture {
 	if f.cluster = cluster; cluster == nil {
 		f.cluster = testkit.Kafka(t, topics...)
 	} else {
-		require.NoError(t, bus.CreateTopics(t.Context(), cluster.Config(), topics))
+		cluster.Create(t, topics...)
 	}
 	f.db = testkit.Postgres(t)
 	f.db.Exec(`CREATE TABLE applied (n bigint GENERATED ALWAYS AS IDENTITY, member text, topic text, partition int, "offset" bigint, id text, key text CHECK (key <> 'forbidden'));
