@@ -190,7 +190,7 @@ func TestDeadlocksAreRetried(t *testing.T) {
 	all.Wait()
 	require.NoError(t, errors.Join(errs...))
 	require.Equal(t, 4, s.sum())
-	require.EqualValues(t, 3, tries.Load(), "one of them was the victim")
+	require.GreaterOrEqual(t, tries.Load(), int64(3), "at least one of them was the victim")
 }
 
 func TestStaleConnectionsAreNotNoticed(t *testing.T) {

@@ -39,7 +39,7 @@ func TestFiresAtTheDueMoment(t *testing.T) {
 	require.EqualValues(t, 1, event.Epoch)
 	require.Equal(t, "corr", event.CorrelationId)
 	require.True(t, proto.Equal(run.Run, event.Run), "the snapshot, as it came")
-	message := b.published[0]
+	message := b.messages()[0]
 	require.Equal(t, topic.ReminderEvents, message.Topic)
 	require.Equal(t, "T1/C1", message.Key)
 	require.Equal(t, run.Id, message.Subject)
@@ -199,7 +199,7 @@ func TestClocksOfReplicasFireEachTimerOnce(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return b.sent() >= timers }, soon, time.Millisecond)
 	runs := map[string]bool{}
-	for _, m := range b.published {
+	for _, m := range b.messages() {
 		require.False(t, runs[m.Subject], "twice")
 		runs[m.Subject] = true
 	}

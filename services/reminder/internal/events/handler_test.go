@@ -187,8 +187,8 @@ func TestAResetIsReportedOnce(t *testing.T) {
 	}
 	b.handle(reset(2))
 	report := &reminderv1.ReminderEvent{}
-	require.Len(t, b.published, 1)
-	require.NoError(t, bus.Decode(&bus.Record{Message: b.published[0]}, report))
+	require.Len(t, b.messages(), 1)
+	require.NoError(t, bus.Decode(&bus.Record{Message: b.messages()[0]}, report))
 	require.EqualValues(t, 2, report.Epoch)
 	require.Equal(t, "corr-reset", report.CorrelationId)
 	require.EqualValues(t, 2, report.GetChannelPurged().Counts.Reminders)
@@ -197,5 +197,5 @@ func TestAResetIsReportedOnce(t *testing.T) {
 	require.Zero(t, fired)
 
 	b.handle(reset(3))
-	require.Len(t, b.published, 2, "also where there was nothing")
+	require.Len(t, b.messages(), 2, "also where there was nothing")
 }
