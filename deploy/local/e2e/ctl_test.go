@@ -18,10 +18,14 @@ import (
 // ctl runs coffeebuddyctl as an operator would, who has the services' environment.
 func (w *world) ctl(args ...string) (code int, out string) {
 	w.t.Helper()
-	code, out = ctl(w.t, []string{
+	env := []string{
 		"DATABASE_URL=" + w.DatabaseURL, "KAFKA_BOOTSTRAP=" + w.KafkaBootstrap,
 		"SLACK_API_URL=" + w.SlackAPIURL, "SLACK_BOT_TOKEN=" + w.BotToken, "SLACK_SIGNING_SECRET=" + w.SigningSecret,
-	}, args...)
+	}
+	if w.AppToken != "" {
+		env = append(env, "SLACK_TRANSPORT=socket", "SLACK_APP_TOKEN="+w.AppToken)
+	}
+	code, out = ctl(w.t, env, args...)
 	w.nothingSecretIn("output of coffeebuddyctl", out)
 	return code, out
 }

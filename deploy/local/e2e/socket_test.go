@@ -59,6 +59,9 @@ func TestARunOverSocketMode(t *testing.T) {
 		require.Positive(t, link.Envelopes, "they take turns")
 	}
 	w.settled()
+	report := w.tells("doctor", "--replication", "1", "--services", "ingress=http://"+w.Addresses["ingress"])
+	require.Contains(t, report, "Slack gives connections to SLACK_APP_TOKEN")
+	require.NotContains(t, report, "fail")
 	require.Zero(t, w.deadLetters())
 }
 

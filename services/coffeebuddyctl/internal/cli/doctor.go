@@ -247,6 +247,9 @@ type slackConfig struct {
 	Token   string   `env:"SLACK_BOT_TOKEN" required:"true" secret:"true" example:"xoxb-…" desc:"As ingress has it"`
 	APIURL  string   `env:"SLACK_API_URL" default:"https://slack.com/api/" desc:"As ingress has it"`
 	Secrets []string `env:"SLACK_SIGNING_SECRET" secret:"true" desc:"As ingress has it"`
+
+	Transport string `env:"SLACK_TRANSPORT" default:"http" desc:"As ingress has it"`
+	AppToken  string `env:"SLACK_APP_TOKEN" secret:"true" desc:"As ingress has it"`
 }
 
 // call asks Slack's Web API. The scopes that the token has come with every answer.
@@ -366,13 +369,25 @@ func memberships(e *env, cfg slackConfig) []finding {
 	return one(pass, "channels", "", "a member of the %d used last", len(channels))
 }
 
+// socket asks Slack for a connection of Socket Mode, as ingress does. Nobody uses it.
+func socket(e *env, cfg slackConfig) []finding {
+	cfg.Token = cfg.AppToken
+	if _, err := cfg.call(e.ctx, "apps.connections.open", nil, &struct{}{}); err != nil {
+		return one(fail, "socket mode", "put an app-level token with connections:write into SLACK_APP_TOKEN (docs/slack-app.md)", "%s", reason(err))
+	}
+	return one(pass, "socket mode", "", "Slack gives connections to SLACK_APP_TOKEN")
+}
+
 // secret has ingress answer a request that is signed as Slack signs, and refuse one that is not.
 func (d *doctor) secret(e *env) []finding {
+	cfg, err := config.Load[slackConfig](e.environ)
+	if err == nil && cfg.Transport == "socket" {
+		return socket(e, cfg)
+	}
 	base, given := d.Services["ingress"]
 	if !given {
 		return nil
 	}
-	cfg, err := config.Load[slackConfig](e.environ)
 	if err != nil || len(cfg.Secrets) == 0 {
 		return one(warn, "signing secret", "set SLACK_SIGNING_SECRET to have it checked", "not given")
 	}
