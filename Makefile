@@ -1,6 +1,6 @@
 # Needs Go, git and make; everything else is fetched, pinned, into .bin/. What a target does in more than a line is in .tools/.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset smoke test test-kafka test-socket test-alerts test-browser cover lint lint-fix drift tidy-check generate baseline fmt bench
+.PHONY: help demo demo-reset smoke test test-kafka test-socket test-alerts test-browser cover lint lint-fix secrets vuln drift tidy-check generate baseline fmt bench
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,12 @@ lint: .bin/golangci-lint ## Run the linters
 
 lint-fix: .bin/golangci-lint ## Let the linters repair what they can
 	.bin/golangci-lint run --fix $(folders)
+
+secrets: .bin/gitleaks ## Look for secrets in all that was ever committed
+	@.bin/gitleaks git --no-banner --log-level warn .
+
+vuln: ## Look for known vulnerabilities (needs vuln.go.dev)
+	@.tools/modules.sh go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 drift: .bin/buf .bin/protoc-gen-go ## Check generated files and the messages' compatibility
 	@.tools/drift.sh
