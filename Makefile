@@ -39,8 +39,8 @@ lint: .bin/golangci-lint ## Run the linters
 lint-fix: .bin/golangci-lint ## Let the linters repair what they can
 	.bin/golangci-lint run --fix $(folders)
 
-secrets: .bin/gitleaks ## Look for secrets in all that was ever committed
-	@.bin/gitleaks git --no-banner --log-level warn .
+secrets: .bin/gitleaks ## Look for secrets in what was committed
+	@.bin/gitleaks git --no-banner --log-level warn --log-opts HEAD .
 
 vuln: ## Look for known vulnerabilities (needs vuln.go.dev)
 	@.tools/modules.sh go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
