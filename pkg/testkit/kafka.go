@@ -48,6 +48,7 @@ func (c *Cluster) Create(t testing.TB, topics ...bus.Topic) {
 	patiently := time.Now().Add(time.Minute)
 	err := bus.CreateTopics(t.Context(), c.Config(), topics)
 	for err != nil && c.Fake == nil && time.Now().Before(patiently) {
+		<-time.After(100 * time.Millisecond)
 		err = bus.CreateTopics(t.Context(), c.Config(), topics)
 	}
 	require.NoError(t, err)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -138,7 +140,30 @@ func TestTracesLogsAndMetricsOfARun(t *testing.T) {
 	}
 	w.metricsAreThere()
 	w.metricsAreBounded()
+	w.alertsMatchWhatIsExported()
 	require.Regexp(t, `coffeebuddy_request_latency_seconds_bucket{.*# {.*trace_id="[0-9a-f]{32}"`, w.metrics("ingress"), "exemplars lead from a graph to a trace")
+}
+
+var bounded = regexp.MustCompile(`(coffeebuddy_[a-z_]+_bucket){le=~\\?"([^"\\]+)\\?"}`)
+
+// alertsMatchWhatIsExported checks that the buckets alerts ask for are there, written as they are written.
+func (w *world) alertsMatchWhatIsExported() {
+	w.t.Helper()
+	root, err := stack.Root()
+	require.NoError(w.t, err)
+	rules, err := os.ReadFile(filepath.Join(root, "deploy", "prometheus", "rules.yaml"))
+	require.NoError(w.t, err)
+	require.NotContains(w.t, string(rules), `{le="`)
+	require.NotContains(w.t, string(rules), `{le=\\"`)
+	var all strings.Builder
+	for _, service := range stack.Services {
+		all.WriteString(w.metrics(service))
+	}
+	found := bounded.FindAllStringSubmatch(string(rules), -1)
+	require.Greater(w.t, len(found), 6)
+	for _, f := range found {
+		require.Regexp(w.t, `(?m)^`+f[1]+`{([^}]*,)?le="(`+f[2]+`)"`, all.String())
+	}
 }
 
 var (

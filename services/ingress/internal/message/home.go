@@ -104,7 +104,7 @@ func toggle(what, action string, on bool) *slack.SectionBlock {
 
 // ErasureBegun answers whoever had their data deleted.
 func ErasureBegun() Message {
-	return only("Your data is being deleted. Messages stay in Slack as they are, the record of changed settings keeps who made them, " +
+	return only("Your data is being deleted. What was posted stays in Slack, the record of changed settings keeps who made them, " +
 		"and the event log forgets within days. If you order again, you are new here.")
 }
 

@@ -129,13 +129,16 @@ func button(action, value, label string) *slack.ButtonBlockElement {
 // mention names someone. Who is nobody in Slack, an erased person or a client of the admin API, is named in words.
 func mention(userID string) string {
 	switch {
-	case strings.HasPrefix(userID, "erased-"):
+	case isErased(userID):
 		return "someone"
 	case strings.HasPrefix(userID, "api:"):
 		return "the admin API"
 	}
 	return "<@" + userID + ">"
 }
+
+// isErased tells what stands in the place of people whose data was deleted from ids of Slack.
+func isErased(userID string) bool { return strings.HasPrefix(userID, "erased-") }
 
 func channel(channelID string) string { return "<#" + channelID + ">" }
 

@@ -252,6 +252,9 @@ func Recents(runs []*runv1.Run, n int) (drinks []string) {
 	for _, r := range runs {
 		orders := r.GetOrders()
 		for i := len(orders) - 1; i >= 0 && len(drinks) < n; i-- {
+			if isErased(orders[i].GetUserId()) { // what they drank is not known any more
+				continue
+			}
 			drink := OneLine(orders[i].GetDrink())
 			if key := strings.ToLower(drink); !seen[key] && drink != "" {
 				seen[key] = true

@@ -81,3 +81,9 @@ func TestRecentsInTheForm(t *testing.T) {
 	golden(t, "modal_recents", "new", message.OrderModal{Run: open(), Recents: recents}.View(),
 		"tapped", message.OrderModal{Run: open(), Recents: recents, Tapped: longest, Taps: 2}.View())
 }
+
+func TestWhatAnErasedPersonDrankIsNotOffered(t *testing.T) {
+	t.Parallel()
+	runs := []*runv1.Run{{Orders: []*runv1.Order{{UserId: "U0BEN", Drink: "Tea"}, {UserId: "erased-x", Drink: "(erased)"}}}}
+	require.Equal(t, []string{"Tea"}, message.Recents(runs, 5))
+}
